@@ -1,0 +1,79 @@
+# iat_library, iat_executable and iat_test: one call declares a target, what it
+# is made of and what it may use.
+
+find_program(IAT_CCACHE ccache)
+if(IAT_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_C_COMPILER_LAUNCHER ${IAT_CCACHE})
+  # A precompiled header hides the time macros and the includes behind it from
+  # ccache's direct mode unless it is told that this is fine.
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      ${IAT_CCACHE})
+endif()
+
+add_library(iat_warnings INTERFACE)
+target_compile_options(iat_warnings INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
+  -Wno-sign-compare $<$<BOOL:${IAT_WERROR}>:-Werror>)
+
+# Everything that changes code generation sits here, so that all targets agree
+# (Eigen's alignment depends on it) and can share one precompiled header.
+add_library(iat_codegen INTERFACE)
+target_include_directories(iat_codegen INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(iat_codegen INTERFACE
+  $<$<BOOL:${IAT_NATIVE}>:-march=native>
+  # Contracting a*b+c differently from one call site to the next would make
+  # results depend on inlining.
+  -ffp-contract=off -pthread
+  # What ccache needs to reuse a precompiled header.
+  -fpch-preprocess)
+target_link_options(iat_codegen INTERFACE -pthread)
+if(IAT_SANITIZE)
+  target_compile_options(iat_codegen INTERFACE
+    -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+  target_link_options(iat_codegen INTERFACE -fsanitize=address,undefined)
+endif()
+
+# iat_library(NAME base_random SRCS random.h random.cc DEPS ... PRIVATE_DEPS ...
+#             [TORCH])
+# TORCH: its sources include LibTorch and use the shared precompiled header.
+function(iat_library)
+  cmake_parse_arguments(ARG "TORCH" "NAME" "SRCS;DEPS;PRIVATE_DEPS" ${ARGN})
+  set(sources ${ARG_SRCS})
+  list(FILTER sources INCLUDE REGEX "\\.cc$")
+  if(sources)
+    add_library(iat_${ARG_NAME} STATIC ${ARG_SRCS})
+    target_link_libraries(iat_${ARG_NAME} PUBLIC iat_codegen ${ARG_DEPS}
+      PRIVATE iat_warnings ${ARG_PRIVATE_DEPS})
+    if(ARG_TORCH)
+      target_link_libraries(iat_${ARG_NAME} PUBLIC iat_torch)
+      target_precompile_headers(iat_${ARG_NAME} REUSE_FROM iat_torch_pch)
+    endif()
+  else()
+    add_library(iat_${ARG_NAME} INTERFACE)
+    target_link_libraries(iat_${ARG_NAME} INTERFACE iat_codegen ${ARG_DEPS})
+  endif()
+  add_library(iat::${ARG_NAME} ALIAS iat_${ARG_NAME})
+endfunction()
+
+# iat_test(NAME random_test SRCS base/random_test.cc DEPS iat::base [TORCH]
+#          [LABELS real_data] [TIMEOUT seconds])
+function(iat_test)
+  cmake_parse_arguments(ARG "TORCH" "NAME;TIMEOUT" "SRCS;DEPS;LABELS" ${ARGN})
+  add_executable(${ARG_NAME} ${ARG_SRCS})
+  target_link_libraries(${ARG_NAME} PRIVATE iat_codegen iat_warnings ${ARG_DEPS}
+    GTest::gmock GTest::gtest_main)
+  if(ARG_TORCH)
+    target_link_libraries(${ARG_NAME} PRIVATE iat_torch)
+    target_precompile_headers(${ARG_NAME} REUSE_FROM iat_torch_pch)
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME})
+  set_tests_properties(${ARG_NAME} PROPERTIES
+    TIMEOUT ${ARG_TIMEOUT}
+    LABELS "${ARG_LABELS}"
+    ENVIRONMENT "OMP_NUM_THREADS=1;IAT_SOURCE_DIR=${PROJECT_SOURCE_DIR};IAT_BINARY=$<TARGET_FILE:iat>")
+endfunction()

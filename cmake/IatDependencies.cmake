@@ -1,0 +1,45 @@
+# Every library the project uses, found once. scripts/dependencies.sh installs
+# the Debian packages; CMAKE_PREFIX_PATH points at another LibTorch.
+
+find_package(Threads REQUIRED)
+find_package(absl REQUIRED)
+find_package(Eigen3 3.4 REQUIRED NO_MODULE)
+find_package(tomlplusplus REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(OpenCV 4 REQUIRED COMPONENTS core imgproc imgcodecs)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+find_package(LibArchive REQUIRED)
+find_package(Boost REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(NETCDF REQUIRED IMPORTED_TARGET netcdf)
+find_path(IAT_RANDOM123_INCLUDE Random123/philox.h REQUIRED)
+
+# OpenBLAS by name, LAPACK through it: the reference BLAS is 40 times slower.
+find_package(OpenBLAS QUIET)
+find_library(IAT_OPENBLAS NAMES openblas REQUIRED)
+find_library(IAT_LAPACKE NAMES lapacke REQUIRED)
+add_library(iat_blas INTERFACE)
+target_link_libraries(iat_blas INTERFACE ${IAT_LAPACKE} ${IAT_OPENBLAS})
+add_library(iat::blas ALIAS iat_blas)
+
+find_package(Torch REQUIRED)
+# LibTorch's own target carries its flags; old packages also export warnings
+# and a C++ standard that do not concern us, so headers are taken as system.
+add_library(iat_torch INTERFACE)
+target_include_directories(iat_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+target_link_libraries(iat_torch INTERFACE ${TORCH_LIBRARIES})
+separate_arguments(iat_torch_flags UNIX_COMMAND "${TORCH_CXX_FLAGS}")
+target_compile_options(iat_torch INTERFACE ${iat_torch_flags})
+
+# One precompiled torch/torch.h for every target that includes it: parsing it
+# takes 20 s and more a source.
+file(WRITE ${PROJECT_BINARY_DIR}/torch_pch.cc.in "// Anchor of the shared precompiled header.\n")
+configure_file(${PROJECT_BINARY_DIR}/torch_pch.cc.in ${PROJECT_BINARY_DIR}/torch_pch.cc COPYONLY)
+add_library(iat_torch_pch OBJECT ${PROJECT_BINARY_DIR}/torch_pch.cc)
+target_link_libraries(iat_torch_pch PUBLIC iat_codegen iat_torch PRIVATE iat_warnings)
+target_precompile_headers(iat_torch_pch PRIVATE <torch/torch.h>)
+
+if(BUILD_TESTING)
+  find_package(GTest REQUIRED)
+endif()
