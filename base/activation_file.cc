@@ -1,0 +1,311 @@
+#include "base/activation_file.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "base/netcdf.h"
+#include "base/status.h"
+#include "base/version.h"
+
+namespace iat {
+namespace {
+
+constexpr int64_t kFormatVersion = 1;
+
+// About 1 MiB a chunk: large enough for streaming, small enough that reading a
+// few stimuli does not read the file.
+constexpr size_t kChunkBytes = 1 << 20;
+
+std::string VariableName(const Tap& tap) {
+  return absl::StrCat(tap.layer, "_", StageName(tap.stage));
+}
+
+// The text attributes, once for reading and writing.
+template <typename Metadata, typename Visit>
+absl::Status ForEachText(Metadata& metadata, Visit visit) {
+  IAT_RETURN_IF_ERROR(visit("animal", metadata.animal));
+  IAT_RETURN_IF_ERROR(visit("architecture", metadata.architecture));
+  IAT_RETURN_IF_ERROR(visit("weights_sha256", metadata.weights_sha256));
+  IAT_RETURN_IF_ERROR(visit("stimuli_sha256", metadata.stimuli_sha256));
+  IAT_RETURN_IF_ERROR(visit("scope", metadata.scope));
+  return visit("preprocessing", metadata.preprocessing);
+}
+
+absl::Status CheckFinite(const ActivationMatrix& rows, const std::string& where,
+                         const std::vector<std::string>& stimulus_ids, int64_t first_row) {
+  // Summing 0 * x is a branch-free scan: finite values give exactly zero.
+  if ((rows.array() * 0.0f).sum() == 0.0f) return absl::OkStatus();
+  for (Eigen::Index i = 0; i < rows.rows(); ++i) {
+    for (Eigen::Index j = 0; j < rows.cols(); ++j) {
+      if (std::isfinite(rows(i, j))) continue;
+      return absl::InvalidArgumentError(
+          absl::StrCat(where, ": stimulus \"", stimulus_ids[first_row + i], "\", unit ", j,
+                       " is ", rows(i, j), "; expected a finite number"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::string StageName(Stage stage) {
+  switch (stage) {
+    case Stage::kPreRelu:
+      return "pre_relu";
+    case Stage::kPostRelu:
+      return "post_relu";
+    case Stage::kRecorded:
+      return "recorded";
+  }
+  IAT_CHECK(false, "unknown stage");
+}
+
+absl::StatusOr<Stage> ParseStage(absl::string_view name) {
+  for (const Stage stage : {Stage::kPreRelu, Stage::kPostRelu, Stage::kRecorded}) {
+    if (StageName(stage) == name) return stage;
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "stage is \"", name, "\"; expected \"pre_relu\", \"post_relu\" or \"recorded\""));
+}
+
+std::string Tap::Name() const { return absl::StrCat(layer, "/", StageName(stage)); }
+
+struct ActivationWriter::State {
+  NetcdfFile file;
+  std::vector<std::string> stimulus_ids;
+  struct Variable {
+    Tap tap;
+    int id;
+    int64_t num_units;
+    int64_t rows_written = 0;
+  };
+  std::vector<Variable> variables;
+};
+
+ActivationWriter::ActivationWriter(std::unique_ptr<State> state) : state_(std::move(state)) {}
+ActivationWriter::ActivationWriter(ActivationWriter&&) noexcept = default;
+ActivationWriter& ActivationWriter::operator=(ActivationWriter&&) noexcept = default;
+ActivationWriter::~ActivationWriter() = default;
+
+absl::StatusOr<ActivationWriter> ActivationWriter::Create(
+    const std::filesystem::path& path, const std::vector<std::string>& stimulus_ids,
+    const std::vector<Layer>& layers, const ActivationMetadata& metadata) {
+  if (stimulus_ids.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(path.string(), ": no stimuli"));
+  }
+  std::set<std::string> seen;
+  for (const std::string& id : stimulus_ids) {
+    if (id.empty() || !seen.insert(id).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path.string(), ": stimulus id \"", id, "\" ",
+                       id.empty() ? "is empty" : "appears twice"));
+    }
+  }
+  IAT_ASSIGN_OR_RETURN(NetcdfFile file, NetcdfFile::Create(path));
+  IAT_RETURN_IF_ERROR(file.SetAttribute(NC_GLOBAL, "title", "iat activations"));
+  IAT_RETURN_IF_ERROR(file.SetAttribute(NC_GLOBAL, "format_version", kFormatVersion));
+  IAT_RETURN_IF_ERROR(file.SetAttribute(NC_GLOBAL, "iat_version", Version()));
+  IAT_RETURN_IF_ERROR(
+      ForEachText(metadata, [&](const char* name, const std::string& value) {
+        return file.SetAttribute(NC_GLOBAL, name, absl::string_view(value));
+      }));
+  IAT_RETURN_IF_ERROR(file.SetAttribute(NC_GLOBAL, "init_seed", metadata.init_seed));
+  IAT_RETURN_IF_ERROR(file.SetAttribute(NC_GLOBAL, "data_seed", metadata.data_seed));
+  IAT_RETURN_IF_ERROR(file.SetAttribute(NC_GLOBAL, "simulated",
+                                        absl::string_view(metadata.simulated ? "yes" : "no")));
+
+  auto state = std::make_unique<State>(State{std::move(file), stimulus_ids, {}});
+  NetcdfFile& out = state->file;
+  IAT_ASSIGN_OR_RETURN(const int stimulus, out.AddDimension("stimulus", stimulus_ids.size()));
+  int id_variable = -1;
+  {
+    const std::lock_guard<std::mutex> lock(NetcdfMutex());
+    IAT_RETURN_IF_ERROR(out.Check(
+        nc_def_var(out.id(), "stimulus_id", NC_STRING, 1, &stimulus, &id_variable),
+        "stimulus_id"));
+  }
+  IAT_RETURN_IF_ERROR(out.WriteStrings(id_variable, stimulus_ids));
+
+  std::set<std::string> names;
+  for (const Layer& layer : layers) {
+    if (!names.insert(layer.name).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path.string(), ": layer ", layer.name, " is given twice"));
+    }
+    const size_t num_units = layer.units.channel.size();
+    IAT_CHECK(layer.units.row.size() == num_units && layer.units.column.size() == num_units,
+              "unit coordinates differ in length");
+    IAT_ASSIGN_OR_RETURN(const int unit,
+                         out.AddDimension(absl::StrCat(layer.name, "_unit"), num_units));
+    const std::lock_guard<std::mutex> lock(NetcdfMutex());
+    const std::pair<const char*, const std::vector<int32_t>*> coordinates[] = {
+        {"channel", &layer.units.channel},
+        {"row", &layer.units.row},
+        {"column", &layer.units.column}};
+    for (const auto& [suffix, values] : coordinates) {
+      const std::string name = absl::StrCat(layer.name, "_", suffix);
+      int variable = -1;
+      IAT_RETURN_IF_ERROR(
+          out.Check(nc_def_var(out.id(), name.c_str(), NC_INT, 1, &unit, &variable), name));
+      IAT_RETURN_IF_ERROR(
+          out.Check(nc_put_var_int(out.id(), variable, values->data()), name));
+    }
+    for (const Stage stage : layer.stages) {
+      const Tap tap{layer.name, stage};
+      const std::string name = VariableName(tap);
+      const int dimensions[] = {stimulus, unit};
+      const size_t rows_per_chunk =
+          std::clamp<size_t>(kChunkBytes / (sizeof(float) * std::max<size_t>(num_units, 1)), 1,
+                             stimulus_ids.size());
+      const size_t chunk[] = {rows_per_chunk, num_units};
+      int variable = -1;
+      IAT_RETURN_IF_ERROR(out.Check(
+          nc_def_var(out.id(), name.c_str(), NC_FLOAT, 2, dimensions, &variable), name));
+      IAT_RETURN_IF_ERROR(
+          out.Check(nc_def_var_chunking(out.id(), variable, NC_CHUNKED, chunk), name));
+      IAT_RETURN_IF_ERROR(
+          out.Check(nc_def_var_fletcher32(out.id(), variable, NC_FLETCHER32), name));
+      const std::string coordinate_names = absl::StrCat(
+          "stimulus_id ", layer.name, "_channel ", layer.name, "_row ", layer.name, "_column");
+      IAT_RETURN_IF_ERROR(out.Check(
+          nc_put_att_text(out.id(), variable, "coordinates", coordinate_names.size(),
+                          coordinate_names.data()),
+          name));
+      state->variables.push_back({tap, variable, static_cast<int64_t>(num_units)});
+    }
+  }
+  return ActivationWriter(std::move(state));
+}
+
+absl::Status ActivationWriter::Write(const Tap& tap, int64_t first_row,
+                                     const ActivationMatrix& rows) {
+  const auto variable = std::find_if(state_->variables.begin(), state_->variables.end(),
+                                     [&](const auto& v) { return v.tap == tap; });
+  IAT_CHECK(variable != state_->variables.end(), "a tap that was not declared");
+  IAT_CHECK(rows.cols() == variable->num_units && first_row >= 0 &&
+                first_row + rows.rows() <=
+                    static_cast<int64_t>(state_->stimulus_ids.size()),
+            "rows do not fit the file");
+  IAT_RETURN_IF_ERROR(CheckFinite(
+      rows, absl::StrCat(state_->file.path().string(), ": ", tap.Name()),
+      state_->stimulus_ids, first_row));
+  const size_t start[] = {static_cast<size_t>(first_row), 0};
+  const size_t count[] = {static_cast<size_t>(rows.rows()), static_cast<size_t>(rows.cols())};
+  const std::lock_guard<std::mutex> lock(NetcdfMutex());
+  IAT_RETURN_IF_ERROR(state_->file.Check(
+      nc_put_vara_float(state_->file.id(), variable->id, start, count, rows.data()),
+      absl::StrCat("cannot write ", tap.Name())));
+  variable->rows_written += rows.rows();
+  return absl::OkStatus();
+}
+
+absl::Status ActivationWriter::Close() {
+  for (const auto& variable : state_->variables) {
+    if (variable.rows_written != static_cast<int64_t>(state_->stimulus_ids.size())) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          state_->file.path().string(), ": ", variable.tap.Name(), " has ",
+          variable.rows_written, " of ", state_->stimulus_ids.size(), " stimuli"));
+    }
+  }
+  return state_->file.Close();
+}
+
+struct ActivationFile::State {
+  NetcdfFile file;
+  std::vector<std::string> stimulus_ids;
+  ActivationMetadata metadata;
+  std::vector<Tap> taps;
+};
+
+ActivationFile::ActivationFile(std::unique_ptr<State> state) : state_(std::move(state)) {}
+ActivationFile::ActivationFile(ActivationFile&&) noexcept = default;
+ActivationFile& ActivationFile::operator=(ActivationFile&&) noexcept = default;
+ActivationFile::~ActivationFile() = default;
+
+absl::StatusOr<ActivationFile> ActivationFile::Open(const std::filesystem::path& path) {
+  IAT_ASSIGN_OR_RETURN(NetcdfFile file, NetcdfFile::Open(path));
+  const auto title = file.TextAttribute(NC_GLOBAL, "title");
+  if (!title.ok() || *title != "iat activations") {
+    return absl::InvalidArgumentError(absl::StrCat(
+        path.string(), ": not an activation file (its attribute title is not \"iat "
+                       "activations\"); iat extract makes them"));
+  }
+  IAT_ASSIGN_OR_RETURN(const int64_t format,
+                       file.IntegerAttribute(NC_GLOBAL, "format_version"));
+  if (format != kFormatVersion) {
+    return absl::InvalidArgumentError(absl::StrCat(path.string(), ": format_version is ",
+                                                   format, "; this program reads ",
+                                                   kFormatVersion));
+  }
+  auto state = std::make_unique<State>(State{std::move(file), {}, {}, {}});
+  const NetcdfFile& in = state->file;
+  ActivationMetadata& metadata = state->metadata;
+  IAT_RETURN_IF_ERROR(
+      ForEachText(metadata, [&](const char* name, std::string& value) -> absl::Status {
+        IAT_ASSIGN_OR_RETURN(value, in.TextAttribute(NC_GLOBAL, name));
+        return absl::OkStatus();
+      }));
+  IAT_ASSIGN_OR_RETURN(metadata.init_seed, in.IntegerAttribute(NC_GLOBAL, "init_seed"));
+  IAT_ASSIGN_OR_RETURN(metadata.data_seed, in.IntegerAttribute(NC_GLOBAL, "data_seed"));
+  IAT_ASSIGN_OR_RETURN(const std::string simulated, in.TextAttribute(NC_GLOBAL, "simulated"));
+  metadata.simulated = simulated != "no";
+  IAT_ASSIGN_OR_RETURN(state->stimulus_ids, in.ReadStrings("stimulus_id"));
+  IAT_ASSIGN_OR_RETURN(const std::vector<std::string> names, in.VariableNames());
+  for (const std::string& name : names) {
+    for (const Stage stage : {Stage::kPreRelu, Stage::kPostRelu, Stage::kRecorded}) {
+      absl::string_view layer = name;
+      if (absl::ConsumeSuffix(&layer, absl::StrCat("_", StageName(stage)))) {
+        state->taps.push_back({std::string(layer), stage});
+      }
+    }
+  }
+  return ActivationFile(std::move(state));
+}
+
+const std::filesystem::path& ActivationFile::path() const { return state_->file.path(); }
+const std::vector<std::string>& ActivationFile::stimulus_ids() const {
+  return state_->stimulus_ids;
+}
+const ActivationMetadata& ActivationFile::metadata() const { return state_->metadata; }
+std::vector<Tap> ActivationFile::taps() const { return state_->taps; }
+bool ActivationFile::Has(const Tap& tap) const {
+  return std::find(state_->taps.begin(), state_->taps.end(), tap) != state_->taps.end();
+}
+
+absl::StatusOr<UnitCoordinates> ActivationFile::Units(absl::string_view layer) const {
+  UnitCoordinates units;
+  IAT_ASSIGN_OR_RETURN(units.channel, state_->file.ReadIntegers(absl::StrCat(layer, "_channel")));
+  IAT_ASSIGN_OR_RETURN(units.row, state_->file.ReadIntegers(absl::StrCat(layer, "_row")));
+  IAT_ASSIGN_OR_RETURN(units.column, state_->file.ReadIntegers(absl::StrCat(layer, "_column")));
+  return units;
+}
+
+absl::StatusOr<ActivationMatrix> ActivationFile::Read(const Tap& tap) const {
+  const NetcdfFile& file = state_->file;
+  if (!Has(tap)) {
+    std::vector<std::string> names;
+    for (const Tap& t : state_->taps) names.push_back(t.Name());
+    return absl::NotFoundError(absl::StrCat(path().string(), ": no ", tap.Name(),
+                                            "; it holds ", absl::StrJoin(names, ", ")));
+  }
+  IAT_ASSIGN_OR_RETURN(const int variable, file.Variable(VariableName(tap)));
+  IAT_ASSIGN_OR_RETURN(const size_t num_units,
+                       file.DimensionSize(absl::StrCat(tap.layer, "_unit")));
+  ActivationMatrix values(state_->stimulus_ids.size(), num_units);
+  {
+    const std::lock_guard<std::mutex> lock(NetcdfMutex());
+    IAT_RETURN_IF_ERROR(file.Check(nc_get_var_float(file.id(), variable, values.data()),
+                                   absl::StrCat("cannot read ", tap.Name())));
+  }
+  IAT_RETURN_IF_ERROR(CheckFinite(values, absl::StrCat(path().string(), ": ", tap.Name()),
+                                  state_->stimulus_ids, 0));
+  return values;
+}
+
+}  // namespace iat

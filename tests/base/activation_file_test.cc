@@ -1,0 +1,126 @@
+#include "base/activation_file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <fstream>
+
+#include "base/file.h"
+
+namespace iat {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+class ActivationFileTest : public ::testing::Test {
+ protected:
+  ActivationFileTest()
+      : path_(fs::path(::testing::TempDir()) /
+              ("activation_file_test-" + std::to_string(::getpid()) + ".nc")) {}
+  ~ActivationFileTest() override { fs::remove(path_); }
+
+  static ActivationMatrix Values(int rows, int columns) {
+    ActivationMatrix values(rows, columns);
+    for (int i = 0; i < rows; ++i) {
+      for (int j = 0; j < columns; ++j) values(i, j) = std::sin(1.0f + i * columns + j);
+    }
+    return values;
+  }
+
+  absl::StatusOr<ActivationWriter> Create(const std::vector<std::string>& ids) {
+    return ActivationWriter::Create(
+        path_, ids,
+        {{"conv1", {{0, 1, 2}, {7, 7, 7}, {7, 7, 7}}, {Stage::kPreRelu, Stage::kPostRelu}}},
+        {.animal = "seed-003",
+         .architecture = "alexnet_bn width=1",
+         .init_seed = 3,
+         .data_seed = 4,
+         .weights_sha256 = "abc",
+         .stimuli_sha256 = "def",
+         .scope = "hypercolumn",
+         .preprocessing = "as it is",
+         .simulated = false});
+  }
+
+  fs::path path_;
+  const std::vector<std::string> ids_ = {"a", "b/ü", "c", "d"};
+};
+
+TEST_F(ActivationFileTest, GivesBackWhatWasWritten) {
+  const ActivationMatrix values = Values(4, 3);
+  auto writer = Create(ids_);
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  ASSERT_TRUE(writer->Write({"conv1", Stage::kPreRelu}, 0, values.topRows(3)).ok());
+  ASSERT_TRUE(writer->Write({"conv1", Stage::kPreRelu}, 3, values.bottomRows(1)).ok());
+  ASSERT_TRUE(writer->Write({"conv1", Stage::kPostRelu}, 0, values.cwiseMax(0.0f)).ok());
+  ASSERT_TRUE(writer->Close().ok());
+
+  auto file = ActivationFile::Open(path_);
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_EQ(file->stimulus_ids(), ids_);
+  EXPECT_EQ(file->metadata().animal, "seed-003");
+  EXPECT_EQ(file->metadata().init_seed, 3);
+  EXPECT_EQ(file->metadata().data_seed, 4);
+  EXPECT_FALSE(file->metadata().simulated);
+  EXPECT_EQ(file->Units("conv1")->row, (std::vector<int32_t>{7, 7, 7}));
+  EXPECT_EQ(*file->Read({"conv1", Stage::kPreRelu}), values);
+  EXPECT_EQ(*file->Read({"conv1", Stage::kPostRelu}), values.cwiseMax(0.0f));
+
+  const auto missing = file->Read({"conv2", Stage::kPreRelu});
+  EXPECT_THAT(std::string(missing.status().message()),
+              HasSubstr("no conv2/pre_relu; it holds conv1/pre_relu, conv1/post_relu"));
+}
+
+TEST_F(ActivationFileTest, RefusesIncompleteFiles) {
+  auto writer = Create(ids_);
+  ASSERT_TRUE(writer.ok());
+  ASSERT_TRUE(writer->Write({"conv1", Stage::kPreRelu}, 0, Values(4, 3)).ok());
+  EXPECT_THAT(std::string(writer->Close().message()),
+              HasSubstr("conv1/post_relu has 0 of 4 stimuli"));
+}
+
+TEST_F(ActivationFileTest, NamesTheStimulusAndUnitThatIsNotFinite) {
+  ActivationMatrix values = Values(4, 3);
+  values(2, 1) = NAN;
+  auto writer = Create(ids_);
+  ASSERT_TRUE(writer.ok());
+  EXPECT_THAT(
+      std::string(writer->Write({"conv1", Stage::kPreRelu}, 0, values).message()),
+      HasSubstr("conv1/pre_relu: stimulus \"c\", unit 1 is nan; expected a finite number"));
+}
+
+TEST_F(ActivationFileTest, RefusesDuplicateStimuli) {
+  EXPECT_THAT(std::string(Create({"a", "b", "a"}).status().message()),
+              HasSubstr("stimulus id \"a\" appears twice"));
+}
+
+TEST_F(ActivationFileTest, RefusesOtherFiles) {
+  std::ofstream(path_) << "not netCDF";
+  const auto file = ActivationFile::Open(path_);
+  EXPECT_EQ(file.status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(file.status().message()), HasSubstr(path_.string()));
+}
+
+TEST_F(ActivationFileTest, ADamagedChunkIsAnError) {
+  auto writer = Create(ids_);
+  ASSERT_TRUE(writer.ok());
+  ASSERT_TRUE(writer->Write({"conv1", Stage::kPreRelu}, 0, Values(4, 3)).ok());
+  ASSERT_TRUE(writer->Write({"conv1", Stage::kPostRelu}, 0, Values(4, 3)).ok());
+  ASSERT_TRUE(writer->Close().ok());
+  std::string bytes = *ReadFile(path_);
+  const float first = Values(4, 3)(0, 0);
+  const size_t place = bytes.find(std::string(reinterpret_cast<const char*>(&first), 4));
+  ASSERT_NE(place, std::string::npos);
+  bytes[place] ^= 1;
+  std::ofstream(path_, std::ios::binary) << bytes;
+  auto file = ActivationFile::Open(path_);
+  ASSERT_TRUE(file.ok());
+  EXPECT_EQ(file->Read({"conv1", Stage::kPreRelu}).status().code(),
+            absl::StatusCode::kDataLoss);
+}
+
+}  // namespace
+}  // namespace iat
