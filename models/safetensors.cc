@@ -1,0 +1,190 @@
+#include "models/safetensors.h"
+
+#include <array>
+#include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/file.h"
+#include "base/status.h"
+
+namespace iat {
+namespace {
+
+using Json = nlohmann::json;
+
+// Enough for tens of thousands of tensors; a larger length is damage.
+constexpr uint64_t kLargestHeader = 100'000'000;
+
+struct Type {
+  const char* name;
+  torch::ScalarType type;
+};
+constexpr std::array<Type, 5> kTypes = {{{"F32", torch::kFloat32},
+                                         {"F64", torch::kFloat64},
+                                         {"I64", torch::kInt64},
+                                         {"U8", torch::kUInt8},
+                                         {"BOOL", torch::kBool}}};
+
+struct Header {
+  Json json;
+  uint64_t data_start = 0;
+};
+
+absl::StatusOr<Header> ParseHeader(absl::string_view bytes, uint64_t file_size,
+                                   const std::string& name) {
+  if (bytes.size() < 8) {
+    return absl::DataLossError(
+        absl::StrCat(name, ": ", file_size, " bytes; a safetensors file has at least 8"));
+  }
+  uint64_t length = 0;
+  std::memcpy(&length, bytes.data(), 8);
+  if (length > kLargestHeader || length > file_size - 8 || length > bytes.size() - 8) {
+    return absl::DataLossError(absl::StrCat(name, ": the header should hold ", length,
+                                            " bytes, the file has ", file_size,
+                                            "; it is truncated or not a safetensors file"));
+  }
+  Header header;
+  header.data_start = 8 + length;
+  const absl::string_view text = bytes.substr(8, length);
+  header.json = Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
+  if (!header.json.is_object()) {
+    return absl::DataLossError(absl::StrCat(name, ": the header is not a JSON object"));
+  }
+  return header;
+}
+
+absl::StatusOr<std::map<std::string, std::string>> Metadata(const Header& header,
+                                                            const std::string& name) {
+  std::map<std::string, std::string> metadata;
+  const auto found = header.json.find("__metadata__");
+  if (found == header.json.end()) return metadata;
+  if (!found->is_object()) {
+    return absl::DataLossError(absl::StrCat(name, ": __metadata__ is not an object"));
+  }
+  for (const auto& [key, value] : found->items()) {
+    if (!value.is_string()) {
+      return absl::DataLossError(
+          absl::StrCat(name, ": metadata \"", key, "\" is not a string"));
+    }
+    metadata[key] = value.get<std::string>();
+  }
+  return metadata;
+}
+
+absl::StatusOr<torch::Tensor> ParseTensor(const std::string& key, const Json& entry,
+                                          absl::string_view data, const std::string& name) {
+  const auto bad = [&](absl::string_view what) {
+    return absl::DataLossError(absl::StrCat(name, ": tensor \"", key, "\": ", what));
+  };
+  if (!entry.is_object() || !entry.contains("dtype") || !entry["dtype"].is_string() ||
+      !entry.contains("shape") || !entry["shape"].is_array() ||
+      !entry.contains("data_offsets") || !entry["data_offsets"].is_array() ||
+      entry["data_offsets"].size() != 2) {
+    return bad("its entry lacks dtype, shape or data_offsets");
+  }
+  const std::string type_name = entry["dtype"].get<std::string>();
+  const Type* type = nullptr;
+  std::vector<std::string> known;
+  for (const Type& candidate : kTypes) {
+    known.push_back(candidate.name);
+    if (candidate.name == type_name) type = &candidate;
+  }
+  if (type == nullptr) {
+    return absl::UnimplementedError(absl::StrCat(name, ": tensor \"", key, "\" has type ",
+                                                 type_name, "; this program reads ",
+                                                 absl::StrJoin(known, ", ")));
+  }
+  std::vector<int64_t> shape;
+  uint64_t num_bytes = torch::elementSize(type->type);
+  for (const Json& size : entry["shape"]) {
+    if (!size.is_number_unsigned()) return bad("a size in its shape is not a whole number");
+    const uint64_t value = size.get<uint64_t>();
+    if (value != 0 && num_bytes > data.size() / value) {
+      return bad(absl::StrCat("shape ", entry["shape"].dump(), " needs more than the ",
+                              data.size(), " bytes there are; the file is truncated"));
+    }
+    num_bytes *= value;
+    shape.push_back(static_cast<int64_t>(value));
+  }
+  const Json& offsets = entry["data_offsets"];
+  if (!offsets[0].is_number_unsigned() || !offsets[1].is_number_unsigned()) {
+    return bad("its data_offsets are not whole numbers");
+  }
+  const uint64_t begin = offsets[0].get<uint64_t>();
+  const uint64_t end = offsets[1].get<uint64_t>();
+  if (begin > end || end > data.size()) {
+    return bad(absl::StrCat("its values end at byte ", end, ", the file holds ", data.size(),
+                            "; the file is truncated"));
+  }
+  if (end - begin != num_bytes) {
+    return bad(absl::StrCat("shape ", entry["shape"].dump(), " needs ", num_bytes,
+                            " bytes, its place holds ", end - begin));
+  }
+  torch::Tensor tensor = torch::empty(shape, type->type);
+  std::memcpy(tensor.data_ptr(), data.data() + begin, num_bytes);
+  return tensor;
+}
+
+}  // namespace
+
+absl::Status WriteTensors(const std::filesystem::path& path, const TensorFile& file) {
+  Json header = Json::object();
+  std::string data;
+  for (const auto& [name, value] : file.tensors) {
+    const torch::Tensor tensor = value.detach().to(torch::kCPU).contiguous();
+    const Type* type = nullptr;
+    for (const Type& candidate : kTypes) {
+      if (candidate.type == tensor.scalar_type()) type = &candidate;
+    }
+    IAT_CHECK(type != nullptr, "a tensor type that this program does not write");
+    const size_t begin = data.size();
+    data.append(static_cast<const char*>(tensor.data_ptr()), tensor.nbytes());
+    header[name] = {{"dtype", type->name},
+                    {"shape", tensor.sizes().vec()},
+                    {"data_offsets", {begin, data.size()}}};
+  }
+  Json metadata = file.metadata;
+  metadata["sha256"] = Sha256(data);
+  header["__metadata__"] = metadata;
+  std::string text = header.dump();
+  // Values start at a multiple of 8, as the format asks.
+  text.append((8 - text.size() % 8) % 8, ' ');
+  const uint64_t length = text.size();
+  std::string bytes(reinterpret_cast<const char*>(&length), 8);
+  absl::StrAppend(&bytes, text, data);
+  return WriteFileAtomically(path, bytes);
+}
+
+absl::StatusOr<TensorFile> ReadTensors(const std::filesystem::path& path) {
+  IAT_ASSIGN_OR_RETURN(const MappedFile mapped, MappedFile::Open(path));
+  const std::string name = path.string();
+  IAT_ASSIGN_OR_RETURN(const Header header, ParseHeader(mapped.view(), mapped.size(), name));
+  TensorFile file;
+  IAT_ASSIGN_OR_RETURN(file.metadata, Metadata(header, name));
+  const absl::string_view data = mapped.view().substr(header.data_start);
+  for (const auto& [key, entry] : header.json.items()) {
+    if (key == "__metadata__") continue;
+    IAT_ASSIGN_OR_RETURN(file.tensors[key], ParseTensor(key, entry, data, name));
+  }
+  const auto digest = file.metadata.find("sha256");
+  if (digest != file.metadata.end() && digest->second != Sha256(data)) {
+    return absl::DataLossError(absl::StrCat(
+        name, ": its values do not match its checksum; the file is damaged"));
+  }
+  return file;
+}
+
+absl::StatusOr<std::map<std::string, std::string>> ReadTensorMetadata(
+    const std::filesystem::path& path) {
+  IAT_ASSIGN_OR_RETURN(const MappedFile mapped, MappedFile::Open(path));
+  IAT_ASSIGN_OR_RETURN(const Header header,
+                       ParseHeader(mapped.view(), mapped.size(), path.string()));
+  return Metadata(header, path.string());
+}
+
+}  // namespace iat
