@@ -11,7 +11,7 @@
 namespace iat {
 namespace {
 
-constexpr size_t kHistory = 10;
+constexpr size_t kHistory = 20;
 constexpr int kMaxEvaluations = 2000;
 constexpr double kSufficientDecrease = 1e-4;
 constexpr double kSmallestStep = 1e-8;

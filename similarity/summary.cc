@@ -256,11 +256,11 @@ std::string SummaryText(const Summary& summary) {
         line.key.num_target_units);
   }
   if (summary.differences.empty()) return text;
-  absl::StrAppendFormat(&text, "\n%-12s %-8s %-52s %7s %17s %7s %5s %6s %5s\n", "family",
+  absl::StrAppendFormat(&text, "\n%-12s %-8s %-56s %7s %17s %7s %5s %6s %5s\n", "family",
                         "layer", "difference", "R2", "95 % interval", "animals", "pairs",
                         "splits", "units");
   for (const DifferenceLine& line : summary.differences) {
-    absl::StrAppendFormat(&text, "%-12s %-8s %-52s %s %7d %5d %6d %5d\n", line.key.family,
+    absl::StrAppendFormat(&text, "%-12s %-8s %-56s %s %7d %5d %6d %5d\n", line.key.family,
                           LayerText(line.key),
                           absl::StrCat(line.first, " - ", line.second),
                           FormatInterval(line.r2), line.num_animals, line.num_pairs,
