@@ -11,6 +11,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "base/csv.h"
+#include "report/axis.h"
 #include "report/gnuplot.h"
 
 namespace iat {
@@ -116,41 +117,14 @@ std::vector<PanelOfFigure> PanelsOf(const Figure1Data& data) {
   return panels;
 }
 
-// Round numbers around everything drawn, a little air at both ends.
-struct AxisRange {
-  double low, high, step;
-};
-
-AxisRange RangeOf(const std::vector<Figure1Mark>& marks, int num_steps,
-                  double least_span) {
-  double low = std::numeric_limits<double>::infinity();
-  double high = -low;
-  const auto include = [&](double value) {
-    if (!std::isfinite(value)) return;
-    low = std::min(low, value);
-    high = std::max(high, value);
-  };
+// Everything drawn in a panel.
+std::vector<double> ValuesOf(const std::vector<Figure1Mark>& marks) {
+  std::vector<double> values;
   for (const Figure1Mark& mark : marks) {
-    include(mark.mean);
-    include(mark.low);
-    include(mark.high);
-    for (const Figure1Pair& pair : mark.pairs) include(pair.r2);
+    for (const double value : {mark.mean, mark.low, mark.high}) values.push_back(value);
+    for (const Figure1Pair& pair : mark.pairs) values.push_back(pair.r2);
   }
-  if (low > high) return {0, 1, 0.2};
-  const double middle = (low + high) / 2;
-  const double span = std::max(high - low, least_span);
-  low = std::min(low, middle - span / 2) - 0.06 * span;
-  high = std::max(high, middle + span / 2) + 0.06 * span;
-  const double raw_step = (high - low) / num_steps;
-  const double power = std::pow(10, std::floor(std::log10(raw_step)));
-  double step = 10 * power;
-  for (const double factor : {1, 2, 5}) {
-    if (factor * power >= raw_step) {
-      step = factor * power;
-      break;
-    }
-  }
-  return {low, high, step};
+  return values;
 }
 
 size_t IndexOf(const std::vector<Figure1Series>& all_series, const Figure1Mark& mark,
@@ -177,10 +151,6 @@ std::string LayerTics(const std::vector<std::string>& layers) {
         GnuplotString(absl::StrReplaceAll(layers[i], {{"%", "%%"}})), " ", i + 1));
   }
   return absl::StrJoin(tics, ", ");
-}
-
-int Decimals(double step) {
-  return std::max(0, static_cast<int>(std::ceil(-std::log10(step) - 1e-9)));
 }
 
 // Millimetres from the figure's left and top edge, written as gnuplot's screen
@@ -294,26 +264,28 @@ class PanelPlots {
     std::vector<std::string> plots;
     for (size_t i = 0; i < all_series_.size(); ++i) {
       if (Any(i, [](const Figure1Mark& mark) { return !mark.pairs.empty(); })) {
-        plots.push_back(absl::StrCat(
-            Rows(i, "pair"), ":'r2' with points pt 7 ps 0.35 lc rgb ", Paint(i, 0.6)));
+        plots.push_back(Plot(i, "pair", ":'r2'",
+                             absl::StrCat("points pt 7 ps 0.35 lc rgb ", Paint(i, 0.6)),
+                             "pairs of animals"));
       }
     }
     for (size_t i = 0; i < all_series_.size(); ++i) {
       if (Any(i, [](const Figure1Mark& mark) { return std::isfinite(mark.mean); })) {
-        plots.push_back(absl::StrCat(
-            Rows(i, "mean"),
-            absl::StrFormat(":'r2' with points pt %d ps %g lc rgb %s",
-                            styles_[i].point_type, styles_[i].point_size, Paint(i, 1))));
+        plots.push_back(
+            Plot(i, "mean", ":'r2'",
+                 absl::StrFormat("points pt %d ps %g lc rgb %s", styles_[i].point_type,
+                                 styles_[i].point_size, Paint(i, 1)),
+                 "mean"));
       }
       if (Any(i, [](const Figure1Mark& mark) { return !std::isfinite(mark.mean); })) {
-        plots.push_back(absl::StrCat(Rows(i, "missing"), ":(foot) with points ", kCross));
+        plots.push_back(
+            Plot(i, "missing", ":(foot)", absl::StrCat("points ", kCross), "no value"));
       }
     }
     for (size_t i = 0; i < all_series_.size(); ++i) {
       if (Any(i, [](const Figure1Mark& mark) { return std::isfinite(mark.low); })) {
-        plots.push_back(absl::StrCat(
-            Rows(i, "mean"), ":'low':(0):(column('high') - column('low')) with vectors ",
-            kBar));
+        plots.push_back(Plot(i, "mean", ":'low':(0):(column('high') - column('low'))",
+                             absl::StrCat("vectors ", kBar), "interval"));
       }
     }
     return absl::StrCat("  plot ", absl::StrJoin(plots, ", \\\n       "), "\n");
@@ -326,11 +298,15 @@ class PanelPlots {
           return IndexOf(all_series_, mark, panel_.permuted) == series && test(mark);
         });
   }
-  std::string Rows(size_t series, absl::string_view kind) const {
+  // The title isn't drawn: it is what a browser shows over the points.
+  std::string Plot(size_t series, absl::string_view kind, absl::string_view columns,
+                   absl::string_view style, absl::string_view title) const {
+    const Figure1Series& of = all_series_[series];
     return absl::StrCat("data using (at(", GnuplotString(panel_.name), ", ",
-                        GnuplotString(all_series_[series].stage), ", ",
-                        GnuplotString(all_series_[series].mapping), ", ",
-                        GnuplotString(kind), "))");
+                        GnuplotString(of.stage), ", ", GnuplotString(of.mapping), ", ",
+                        GnuplotString(kind), "))", columns, " with ", style, " title ",
+                        GnuplotString(absl::StrCat(of.label, ": ", title)),
+                        " noenhanced");
   }
   std::string Paint(size_t series, double weight) const {
     return Colour(Tint(styles_[series].colour, weight * panel_.colour_weight));
@@ -344,8 +320,8 @@ class PanelPlots {
 // Axes and headings around the columns.
 std::string PanelScript(const Figure1Data& data, const PanelOfFigure& panel,
                         const std::string& letter, const Page& page, double top_mm) {
-  const AxisRange range =
-      panel.permuted ? RangeOf(*panel.marks, 3, 0.02) : RangeOf(*panel.marks, 6, 0.01);
+  const Axis axis = panel.permuted ? AxisAround(ValuesOf(*panel.marks), 3, 0.02)
+                                   : AxisAround(ValuesOf(*panel.marks), 6, 0.01);
   const double plot_top = top_mm + kHeadingMm;
   const double plot_bottom = plot_top + panel.height_mm;
   const double middle = (plot_top + plot_bottom) / 2;
@@ -370,9 +346,9 @@ std::string PanelScript(const Figure1Data& data, const PanelOfFigure& panel,
       &script,
       absl::StrFormat("  set yrange [%.6g:%.6g]\n  set ytics %.6g format '%%.%df'\n"
                       "  foot = %.6g\n",
-                      range.low, range.high, range.step, Decimals(range.step),
-                      range.low + 0.04 * (range.high - range.low)));
-  if (range.low < 0 && range.high > 0) {
+                      axis.low, axis.high, axis.step, axis.Decimals(),
+                      axis.low + 0.04 * (axis.high - axis.low)));
+  if (axis.low < 0 && axis.high > 0) {
     absl::StrAppend(&script,
                     "  set arrow from graph 0, first 0 to graph 1, first 0 nohead back "
                     "lw 1 lc rgb '#777777'\n");

@@ -28,7 +28,8 @@ inline Figure1Mark MadeUpMark(const std::string& layer, const std::string& stage
   for (int source = 0; source < 4; ++source) {
     for (int target = 0; target < 4; ++target) {
       if (source == target) continue;
-      mark.pairs.push_back({absl::StrCat("seed-00", source), absl::StrCat("seed-00", target),
+      mark.pairs.push_back({absl::StrCat("seed-00", source),
+                            absl::StrCat("seed-00", target),
                             mean + spread * std::sin(7.0 * source + 3.0 * target)});
     }
   }
@@ -44,7 +45,8 @@ inline Figure1Panel MadeUpFamily(const std::string& name, double lift, double sp
   const std::vector<double> pre = {0.991, 0.970, 0.963, 0.964, 0.961};
   for (int i = 0; i < 5; ++i) {
     const std::string layer = absl::StrCat("conv", i + 1);
-    const auto add = [&](const std::string& stage, const std::string& mapping, double mean) {
+    const auto add = [&](const std::string& stage, const std::string& mapping,
+                         double mean) {
       panel.marks.push_back(MadeUpMark(layer, stage, mapping, mean - lift * (1 + 0.2 * i),
                                        spread * (1 + 0.1 * i)));
     };
