@@ -1,0 +1,143 @@
+#include "images/image.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <opencv2/core.hpp>
+#include <opencv2/imgcodecs.hpp>
+#include <opencv2/imgproc.hpp>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/status.h"
+#include "images/jpeg.h"
+#include "images/resample.h"
+
+namespace iat {
+namespace {
+
+constexpr int kResizedShorterSide = 256;
+constexpr int kCropSide = 224;
+
+constexpr std::array<absl::string_view, 7> kExtensions = {".jpg", ".jpeg", ".png", ".bmp",
+                                                          ".tif", ".tiff", ".webp"};
+
+bool HasKnownSignature(absl::string_view bytes) {
+  return absl::StartsWith(bytes, "\x89PNG\r\n\x1a\n") || absl::StartsWith(bytes, "BM") ||
+         absl::StartsWith(bytes, absl::string_view("II*\0", 4)) ||
+         absl::StartsWith(bytes, absl::string_view("MM\0*", 4)) ||
+         (absl::StartsWith(bytes, "RIFF") && bytes.size() >= 12 &&
+          bytes.substr(8, 4) == "WEBP");
+}
+
+absl::StatusOr<Image> DecodeWithOpenCv(absl::string_view bytes, absl::string_view name) {
+  Image image;
+  try {
+    const cv::Mat encoded(1, static_cast<int>(bytes.size()), CV_8UC1,
+                          const_cast<char*>(bytes.data()));
+    const cv::Mat decoded =
+        cv::imdecode(encoded, cv::IMREAD_COLOR | cv::IMREAD_IGNORE_ORIENTATION);
+    if (decoded.empty()) {
+      return absl::DataLossError(
+          absl::StrCat(name, ": truncated or damaged image of ", bytes.size(), " bytes"));
+    }
+    image.height = decoded.rows;
+    image.width = decoded.cols;
+    image.pixels.resize(static_cast<size_t>(image.height) * image.width * 3);
+    cv::Mat rgb(image.height, image.width, CV_8UC3, image.pixels.data());
+    cv::cvtColor(decoded, rgb, cv::COLOR_BGR2RGB);
+  } catch (const cv::Exception& error) {
+    return absl::DataLossError(absl::StrCat(name, ": cannot be decoded: ", error.err));
+  }
+  return image;
+}
+
+}  // namespace
+
+absl::StatusOr<Image> DecodeImage(absl::string_view bytes, absl::string_view name) {
+  if (bytes.empty())
+    return absl::InvalidArgumentError(absl::StrCat(name, ": empty file"));
+  if (IsJpeg(bytes)) return DecodeJpeg(bytes, name);
+  if (!HasKnownSignature(bytes)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, ": not an image; expected JPEG, PNG, BMP, TIFF or WebP data"));
+  }
+  return DecodeWithOpenCv(bytes, name);
+}
+
+absl::StatusOr<std::string> EncodePng(const Image& image) {
+  try {
+    const cv::Mat rgb(image.height, image.width, CV_8UC3,
+                      const_cast<uint8_t*>(image.pixels.data()));
+    cv::Mat bgr;
+    cv::cvtColor(rgb, bgr, cv::COLOR_RGB2BGR);
+    std::vector<uint8_t> bytes;
+    if (cv::imencode(".png", bgr, bytes)) return std::string(bytes.begin(), bytes.end());
+  } catch (const cv::Exception& error) {
+    return absl::InternalError(absl::StrCat("cannot encode a ", image.height, " x ",
+                                            image.width, " PNG: ", error.err));
+  }
+  return absl::InternalError(
+      absl::StrCat("cannot encode a ", image.height, " x ", image.width, " PNG"));
+}
+
+Image Resize(const Image& image, int height, int width) {
+  Image out{height, width, std::vector<uint8_t>(static_cast<size_t>(height) * width * 3)};
+  ResampleScratch scratch;
+  ResampleBox(image.pixels.data(), image.width, 0, 0, image.height, image.width, height,
+              width, scratch, out.pixels.data());
+  return out;
+}
+
+Image Preprocess(Image image, int size) {
+  if (image.height == size && image.width == size) return image;
+  const int64_t shorter = std::min(image.height, image.width);
+  const auto scaled = [&](int64_t side) {
+    return static_cast<int>(kResizedShorterSide * side / shorter);
+  };
+  Image resized = std::move(image);
+  if (shorter != kResizedShorterSide) {
+    resized = Resize(resized, scaled(resized.height), scaled(resized.width));
+  }
+  // std::nearbyint rounds halves to even, as Python's round does.
+  const int top = static_cast<int>(std::nearbyint((resized.height - kCropSide) / 2.0));
+  const int left = static_cast<int>(std::nearbyint((resized.width - kCropSide) / 2.0));
+  Image out{size, size, std::vector<uint8_t>(static_cast<size_t>(size) * size * 3)};
+  ResampleScratch scratch;
+  ResampleBox(resized.pixels.data(), resized.width, top, left, kCropSide, kCropSide, size,
+              size, scratch, out.pixels.data());
+  return out;
+}
+
+std::string PreprocessingInWords(int size) {
+  return absl::StrCat(
+      "RGB; images of ", size, "x", size,
+      " as they are, others with the shorter side resized to ", kResizedShorterSide,
+      ", centre crop ", kCropSide, ", resized to ", size,
+      " (antialiased bilinear); then (pixel/255 - mean)/deviation with mean "
+      "0.485 0.456 0.406 and deviation 0.229 0.224 0.225");
+}
+
+void NormalizeInto(const uint8_t* pixels, int height, int width, float* chw_out) {
+  const int area = height * width;
+  for (int channel = 0; channel < 3; ++channel) {
+    const float mean = kChannelMean[channel], deviation = kChannelDeviation[channel];
+    float* out = chw_out + static_cast<size_t>(channel) * area;
+    for (int i = 0; i < area; ++i) {
+      out[i] = (static_cast<float>(pixels[3 * i + channel]) / 255.0f - mean) / deviation;
+    }
+  }
+}
+
+bool HasImageExtension(absl::string_view name) {
+  const std::string lower = absl::AsciiStrToLower(name);
+  return std::any_of(kExtensions.begin(), kExtensions.end(),
+                     [&](absl::string_view e) { return absl::EndsWith(lower, e); });
+}
+
+std::string ImageExtensionsInWords() { return absl::StrJoin(kExtensions, ", "); }
+
+}  // namespace iat
