@@ -34,7 +34,8 @@ absl::Status ForEachText(Metadata& metadata, Visit visit) {
   IAT_RETURN_IF_ERROR(visit("weights_sha256", metadata.weights_sha256));
   IAT_RETURN_IF_ERROR(visit("stimuli_sha256", metadata.stimuli_sha256));
   IAT_RETURN_IF_ERROR(visit("scope", metadata.scope));
-  return visit("preprocessing", metadata.preprocessing);
+  IAT_RETURN_IF_ERROR(visit("preprocessing", metadata.preprocessing));
+  return visit("fingerprint", metadata.fingerprint);
 }
 
 absl::Status CheckFinite(const ActivationMatrix& rows, const std::string& where,

@@ -8,7 +8,7 @@
 //             conv1_column (conv1_unit) int32, -1 where a unit has no position
 // Attributes  format_version, iat_version, animal, architecture, init_seed,
 //             data_seed, weights_sha256, stimuli_sha256, scope, preprocessing,
-//             simulated ("yes" or "no")
+//             fingerprint, simulated ("yes" or "no")
 //
 // Rows are matched by stimulus_id, never by position alone. Matrices are
 // row-major: stimuli x units. Values are raw activation units.
@@ -70,6 +70,7 @@ struct ActivationMetadata {
   std::string stimuli_sha256;
   std::string scope;          // "hypercolumn" or "layer"
   std::string preprocessing;  // in words
+  std::string fingerprint;    // of everything the file was made from
   bool simulated = false;
 };
 

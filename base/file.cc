@@ -112,11 +112,21 @@ absl::Status WriteAtomically(const fs::path& path,
 }
 
 absl::Status WriteFileAtomically(const fs::path& path, absl::string_view contents) {
+  return WriteFileAtomically(path, std::vector<absl::string_view>{contents});
+}
+
+absl::Status WriteFileAtomically(const fs::path& path,
+                                 const std::vector<absl::string_view>& pieces) {
   return WriteAtomically(path, [&](const fs::path& temporary) -> absl::Status {
     const Descriptor file(
         ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-    if (file.get() < 0) return ErrnoStatus(errno, absl::StrCat("cannot create ", path.string()));
-    return WriteAll(file.get(), contents, path);
+    if (file.get() < 0) {
+      return ErrnoStatus(errno, absl::StrCat("cannot create ", path.string()));
+    }
+    for (const absl::string_view piece : pieces) {
+      IAT_RETURN_IF_ERROR(WriteAll(file.get(), piece, path));
+    }
+    return absl::OkStatus();
   });
 }
 
@@ -190,35 +200,34 @@ FileLock::~FileLock() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-namespace {
-
-class Sha256Digest {
- public:
-  Sha256Digest() : context_(EVP_MD_CTX_new(), &EVP_MD_CTX_free) {
-    IAT_CHECK(EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1, "SHA-256");
-  }
-  void Add(const void* data, size_t size) {
-    IAT_CHECK(EVP_DigestUpdate(context_.get(), data, size) == 1, "SHA-256");
-  }
-  std::string Finish() {
-    std::string bytes(EVP_MAX_MD_SIZE, '\0');
-    unsigned int size = 0;
-    IAT_CHECK(EVP_DigestFinal_ex(context_.get(),
-                                 reinterpret_cast<unsigned char*>(bytes.data()), &size) == 1,
-              "SHA-256");
-    bytes.resize(size);
-    return absl::BytesToHexString(bytes);
-  }
-
- private:
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
+struct Sha256Digest::Context {
+  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> evp{EVP_MD_CTX_new(),
+                                                              &EVP_MD_CTX_free};
 };
 
-}  // namespace
+Sha256Digest::Sha256Digest() : context_(std::make_unique<Context>()) {
+  IAT_CHECK(EVP_DigestInit_ex(context_->evp.get(), EVP_sha256(), nullptr) == 1, "SHA-256");
+}
+Sha256Digest::~Sha256Digest() = default;
+
+void Sha256Digest::Add(absl::string_view bytes) {
+  IAT_CHECK(EVP_DigestUpdate(context_->evp.get(), bytes.data(), bytes.size()) == 1,
+            "SHA-256");
+}
+
+std::string Sha256Digest::Finish() {
+  std::string bytes(EVP_MAX_MD_SIZE, '\0');
+  unsigned int size = 0;
+  IAT_CHECK(EVP_DigestFinal_ex(context_->evp.get(),
+                               reinterpret_cast<unsigned char*>(bytes.data()), &size) == 1,
+            "SHA-256");
+  bytes.resize(size);
+  return absl::BytesToHexString(bytes);
+}
 
 std::string Sha256(absl::string_view bytes) {
   Sha256Digest digest;
-  digest.Add(bytes.data(), bytes.size());
+  digest.Add(bytes);
   return digest.Finish();
 }
 

@@ -12,7 +12,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -29,6 +31,10 @@ absl::Status MakeFolder(const std::filesystem::path& path);
 
 absl::Status WriteFileAtomically(const std::filesystem::path& path,
                                  absl::string_view contents);
+
+// The same from several pieces, which are not joined in memory.
+absl::Status WriteFileAtomically(const std::filesystem::path& path,
+                                 const std::vector<absl::string_view>& pieces);
 
 // For writers that need a path of their own (netCDF, OpenCV, gnuplot): `write`
 // fills the file it is given, which is then flushed and renamed to `path`. When
@@ -63,8 +69,20 @@ class FileLock {
   int descriptor_ = -1;
 };
 
-// Lower-case hexadecimal SHA-256.
+// Lower-case hexadecimal SHA-256, of everything at once or piece by piece.
 std::string Sha256(absl::string_view bytes);
+class Sha256Digest {
+ public:
+  Sha256Digest();
+  ~Sha256Digest();
+  void Add(absl::string_view bytes);
+  // Once, at the end.
+  std::string Finish();
+
+ private:
+  struct Context;
+  std::unique_ptr<Context> context_;
+};
 absl::StatusOr<std::string> Sha256OfFile(const std::filesystem::path& path);
 
 // A read-only memory map of a whole file.

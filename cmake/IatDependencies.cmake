@@ -4,7 +4,7 @@
 find_package(Threads REQUIRED)
 find_package(absl REQUIRED)
 find_package(Eigen3 3.4 REQUIRED NO_MODULE)
-find_package(tomlplusplus REQUIRED)
+find_path(IAT_TOMLPLUSPLUS_INCLUDE toml++/toml.h REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(OpenCV 4 REQUIRED COMPONENTS core imgproc imgcodecs)

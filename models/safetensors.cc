@@ -134,30 +134,37 @@ absl::StatusOr<torch::Tensor> ParseTensor(const std::string& key, const Json& en
 
 absl::Status WriteTensors(const std::filesystem::path& path, const TensorFile& file) {
   Json header = Json::object();
-  std::string data;
+  std::vector<torch::Tensor> values;  // keeps alive what the pieces point at
+  std::vector<absl::string_view> pieces(2);
+  Sha256Digest digest;
+  size_t begin = 0;
   for (const auto& [name, value] : file.tensors) {
-    const torch::Tensor tensor = value.detach().to(torch::kCPU).contiguous();
+    const torch::Tensor& tensor =
+        values.emplace_back(value.detach().to(torch::kCPU).contiguous());
     const Type* type = nullptr;
     for (const Type& candidate : kTypes) {
       if (candidate.type == tensor.scalar_type()) type = &candidate;
     }
     IAT_CHECK(type != nullptr, "a tensor type that this program does not write");
-    const size_t begin = data.size();
-    data.append(static_cast<const char*>(tensor.data_ptr()), tensor.nbytes());
+    const absl::string_view bytes(static_cast<const char*>(tensor.data_ptr()),
+                                  tensor.nbytes());
+    digest.Add(bytes);
+    pieces.push_back(bytes);
     header[name] = {{"dtype", type->name},
                     {"shape", tensor.sizes().vec()},
-                    {"data_offsets", {begin, data.size()}}};
+                    {"data_offsets", {begin, begin + bytes.size()}}};
+    begin += bytes.size();
   }
   Json metadata = file.metadata;
-  metadata["sha256"] = Sha256(data);
+  metadata["sha256"] = digest.Finish();
   header["__metadata__"] = metadata;
   std::string text = header.dump();
   // Values start at a multiple of 8, as the format asks.
   text.append((8 - text.size() % 8) % 8, ' ');
   const uint64_t length = text.size();
-  std::string bytes(reinterpret_cast<const char*>(&length), 8);
-  absl::StrAppend(&bytes, text, data);
-  return WriteFileAtomically(path, bytes);
+  pieces[0] = absl::string_view(reinterpret_cast<const char*>(&length), sizeof(length));
+  pieces[1] = text;
+  return WriteFileAtomically(path, pieces);
 }
 
 absl::StatusOr<TensorFile> ReadTensors(const std::filesystem::path& path) {

@@ -42,6 +42,7 @@ class ActivationFileTest : public ::testing::Test {
          .stimuli_sha256 = "def",
          .scope = "hypercolumn",
          .preprocessing = "as it is",
+         .fingerprint = "ghi",
          .simulated = false});
   }
 
@@ -64,6 +65,7 @@ TEST_F(ActivationFileTest, GivesBackWhatWasWritten) {
   EXPECT_EQ(file->metadata().animal, "seed-003");
   EXPECT_EQ(file->metadata().init_seed, 3);
   EXPECT_EQ(file->metadata().data_seed, 4);
+  EXPECT_EQ(file->metadata().fingerprint, "ghi");
   EXPECT_FALSE(file->metadata().simulated);
   EXPECT_EQ(file->Units("conv1")->row, (std::vector<int32_t>{7, 7, 7}));
   EXPECT_EQ(*file->Read({"conv1", Stage::kPreRelu}), values);

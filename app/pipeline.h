@@ -1,0 +1,95 @@
+// The stages of a run, which meet only in files: what is complete and unchanged is
+// kept, the rest is made.
+//
+//   pack     images/training, images/stimuli/NAME
+//   train    models/ANIMAL/weights.safetensors            one worker process each
+//   extract  activations/NAME/ANIMAL.nc                   one worker process each
+//   compare  scores/*
+//   report   figures/*, report.html
+
+#ifndef IAT_APP_PIPELINE_H_
+#define IAT_APP_PIPELINE_H_
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "app/run_config.h"
+#include "base/file.h"
+#include "images/packed_set.h"
+
+namespace iat {
+
+struct PipelineOptions {
+  int jobs = 1;
+  std::string device = "cpu";
+  bool quiet = false;
+  bool dry_run = false;
+  // Only animals of these seeds are trained and extracted; empty: all.
+  std::vector<int64_t> seeds;
+};
+
+class Pipeline {
+ public:
+  // Creates the run folder and locks it: exclusively for `reproduce`, else shared.
+  // FailedPrecondition naming the holder when it is in use.
+  static absl::StatusOr<Pipeline> Open(RunConfig config, PipelineOptions options,
+                                       FileLock::Mode mode);
+
+  absl::Status Train();
+  absl::Status Extract();
+  // Also prints the summary table (JSON when asked) to stdout.
+  absl::Status Compare(bool json);
+  absl::Status Report();
+  // All of the above.
+  absl::Status Reproduce(bool json);
+
+  // A worker process's whole job: "train" ANIMAL or "extract" ANIMAL STIMULI. Takes
+  // the artefact's own lock, not the folder's.
+  static absl::Status Work(const RunConfig& config, const PipelineOptions& options,
+                           const std::vector<std::string>& job);
+
+  const std::filesystem::path& folder() const { return folder_; }
+
+ private:
+  Pipeline(RunConfig config, PipelineOptions options);
+
+  struct Task {
+    Animal animal;
+    std::string stimuli;  // extraction only
+  };
+
+  // Packs where needed.
+  absl::StatusOr<PackedSet> TrainingImages();
+  absl::StatusOr<PackedSet> Stimuli(const std::string& name);
+  absl::StatusOr<PackedSet> Packed(const ImageOptions& options,
+                                   const std::filesystem::path& folder,
+                                   const std::string& name);
+  absl::Status CheckDisjoint(const std::string& stimuli_name);
+
+  bool Selected(const Animal& animal) const;
+  TrainingJob MakeTrainingJob(const Animal& animal, const PackedSet& images) const;
+  ExtractionJob MakeExtractionJob(const Animal& animal, const std::string& stimuli_name,
+                                  const PackedSet& stimuli) const;
+  absl::Status RunTasks(const std::string& stage, const std::string& unit,
+                        const std::vector<Task>& tasks, int64_t num_complete);
+  absl::Status Timed(const std::string& stage, const std::function<absl::Status()>& work);
+  absl::Status WriteProvenance() const;
+  absl::Status WriteConfig() const;
+  void Say(const std::string& stage, const std::string& text) const;
+
+  RunConfig config_;
+  PipelineOptions options_;
+  std::filesystem::path folder_;
+  std::optional<FileLock> lock_;
+  std::map<std::string, double> stage_seconds_;
+};
+
+}  // namespace iat
+
+#endif  // IAT_APP_PIPELINE_H_

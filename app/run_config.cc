@@ -1,0 +1,146 @@
+#include "app/run_config.h"
+
+#include <algorithm>
+#include <set>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "base/config.h"
+#include "base/fingerprint.h"
+#include "base/status.h"
+
+namespace iat {
+namespace {
+
+constexpr int64_t kLargestSeed = 999'999;
+
+// What a user most likely wants to hear about a check that spans keys: the file,
+// and the table it is about.
+absl::Status At(const ConfigDocument& document, absl::string_view table,
+                const absl::Status& status) {
+  return Annotate(status, document.Place(table, ""));
+}
+
+bool IsName(const std::string& text) {
+  return !text.empty() && text[0] != '.' &&
+         text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "0123456789-_.") == std::string::npos;
+}
+
+}  // namespace
+
+void RunOptions::Describe(OptionVisitor& visitor) {
+  visitor.Text("name", name, "name of the run: letters, digits, - _ .");
+  visitor.Path("out", out, "run folder; empty: runs/NAME");
+}
+
+std::filesystem::path RunOptions::folder() const {
+  return out.empty() ? std::filesystem::path("runs") / name : std::filesystem::path(out);
+}
+
+void FamilyOptions::Describe(OptionVisitor& visitor) {
+  visitor.Integers("seeds", seeds, {.min = 0, .max = kLargestSeed},
+                   "one animal a seed; the seed sets initial weights and data order");
+  visitor.Integer("fixed_init_seed", fixed_init_seed, {.min = -1, .max = kLargestSeed},
+                  "the same initial weights for every animal; -1: they follow the seed");
+  visitor.Integer("fixed_data_seed", fixed_data_seed, {.min = -1, .max = kLargestSeed},
+                  "the same data order for every animal; -1: it follows the seed");
+  visitor.Integer("num_untrained", num_untrained, {.min = 0, .max = kLargestSeed},
+                  "untrained animals beside the family: its first seeds, initial weights");
+}
+
+std::vector<Animal> FamilyOptions::Animals() const {
+  std::vector<Animal> animals;
+  for (const bool trained : {true, false}) {
+    for (size_t i = 0; i < seeds.size(); ++i) {
+      if (!trained && static_cast<int64_t>(i) >= num_untrained) break;
+      animals.push_back(
+          {.name = absl::StrFormat("%s-%03d", trained ? "seed" : "untrained", seeds[i]),
+           .init_seed = fixed_init_seed >= 0 ? fixed_init_seed : seeds[i],
+           .data_seed = fixed_data_seed >= 0 ? fixed_data_seed : seeds[i],
+           .trained = trained});
+    }
+  }
+  return animals;
+}
+
+absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
+                                          const std::vector<std::string>& overrides) {
+  IAT_ASSIGN_OR_RETURN(ConfigDocument document, ConfigDocument::Load(path, overrides));
+  RunConfig config;
+  document.Read("run", config.run);
+  document.Read("family", config.family);
+  document.Read("images", config.images);
+  document.Read("model", config.model);
+  document.Read("training", config.training);
+  document.Read("stimuli", [](OptionVisitor&) {});
+  for (const std::string& name : document.TableNames("stimuli")) {
+    document.Read(absl::StrCat("stimuli.", name), config.stimuli[name]);
+  }
+  document.Read("extraction", config.extraction);
+  document.Read("compare", config.compare);
+  IAT_RETURN_IF_ERROR(document.Finish());
+
+  if (!IsName(config.run.name)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(document.Place("run", "name"), " is \"", config.run.name,
+                     "\"; expected letters, digits, -, _ and ."));
+  }
+  const auto& seeds = config.family.seeds;
+  if (seeds.empty() || std::set<int64_t>(seeds.begin(), seeds.end()).size() != seeds.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(document.Place("family", "seeds"), " is [", absl::StrJoin(seeds, ", "),
+                     "]; expected at least one seed, none twice"));
+  }
+  if (config.family.num_untrained > static_cast<int64_t>(seeds.size())) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        document.Place("family", "num_untrained"), " is ", config.family.num_untrained,
+        "; expected at most the number of seeds, ", seeds.size()));
+  }
+  IAT_RETURN_IF_ERROR(At(document, "images", config.images.Validate()));
+  IAT_RETURN_IF_ERROR(
+      At(document, "training.augmentation", config.training.augmentation.Validate()));
+  for (const auto& [name, options] : config.stimuli) {
+    if (!IsName(name)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(document.Place("stimuli", name),
+                       ": expected letters, digits, -, _ and . in the name"));
+    }
+    IAT_RETURN_IF_ERROR(At(document, absl::StrCat("stimuli.", name), options.Validate()));
+  }
+  IAT_RETURN_IF_ERROR(At(document, "compare", config.compare.Validate()));
+  return config;
+}
+
+std::string RunConfig::ResolvedText() const {
+  std::string text = absl::StrCat("[run]\n", OptionsText(run), "\n[family]\n",
+                                  OptionsText(family), "\n[images]\n", OptionsText(images),
+                                  "\n[model]\n", OptionsText(model), "\n[training]\n",
+                                  OptionsText(training));
+  for (const auto& [name, options] : stimuli) {
+    absl::StrAppend(&text, "\n[stimuli.", TomlString(name), "]\n", OptionsText(options));
+  }
+  absl::StrAppend(&text, "\n[extraction]\n", OptionsText(extraction), "\n[compare]\n",
+                  OptionsText(compare));
+  return text;
+}
+
+absl::StatusOr<std::vector<int64_t>> ParseSeeds(absl::string_view text) {
+  std::vector<int64_t> seeds;
+  for (const absl::string_view part : absl::StrSplit(text, ',')) {
+    const std::vector<absl::string_view> ends = absl::StrSplit(part, absl::MaxSplits('-', 1));
+    int64_t first = 0, last = 0;
+    if (!absl::SimpleAtoi(ends[0], &first) || !absl::SimpleAtoi(ends.back(), &last) ||
+        first < 0 || last < first || last > kLargestSeed) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--seeds ", text, ": expected something like 0-3,7"));
+    }
+    for (int64_t seed = first; seed <= last; ++seed) seeds.push_back(seed);
+  }
+  return seeds;
+}
+
+}  // namespace iat

@@ -1,0 +1,64 @@
+// A whole config: one struct a table, read strictly, written out resolved.
+
+#ifndef IAT_APP_RUN_CONFIG_H_
+#define IAT_APP_RUN_CONFIG_H_
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/options.h"
+#include "extraction/extract.h"
+#include "images/image_source.h"
+#include "models/vision_model.h"
+#include "similarity/compare.h"
+#include "training/trainer.h"
+
+namespace iat {
+
+// Config table [run].
+struct RunOptions {
+  std::string name = "run";
+  std::string out;  // "": runs/NAME
+
+  void Describe(OptionVisitor& visitor);
+  std::filesystem::path folder() const;
+};
+
+// Config table [family].
+struct FamilyOptions {
+  std::vector<int64_t> seeds = {0, 1, 2, 3};
+  int64_t fixed_init_seed = -1;
+  int64_t fixed_data_seed = -1;
+  int64_t num_untrained = 0;
+
+  void Describe(OptionVisitor& visitor);
+  // Trained animals in order of seeds, then the untrained ones.
+  std::vector<Animal> Animals() const;
+};
+
+struct RunConfig {
+  RunOptions run;
+  FamilyOptions family;
+  ImageOptions images;
+  ModelOptions model;
+  TrainingOptions training;
+  std::map<std::string, ImageOptions> stimuli;
+  ExtractionOptions extraction;
+  CompareOptions compare;
+
+  // Every table's Describe and Validate, and what only holds across tables.
+  static absl::StatusOr<RunConfig> Load(const std::filesystem::path& path,
+                                        const std::vector<std::string>& overrides);
+  // A config that reads back as this one.
+  std::string ResolvedText() const;
+};
+
+// "0-3,7" -> 0, 1, 2, 3, 7.
+absl::StatusOr<std::vector<int64_t>> ParseSeeds(absl::string_view text);
+
+}  // namespace iat
+
+#endif  // IAT_APP_RUN_CONFIG_H_

@@ -1,0 +1,102 @@
+#include "training/instance_recognition.h"
+
+#include <torch/torch.h>
+
+#include <cmath>
+
+#include "base/random.h"
+
+namespace iat {
+namespace {
+
+constexpr double kEpsilon = 1e-7;
+// The published constant belongs to ImageNet's 1,281,167 training images.
+constexpr double kPartitionPerImage = 2876934.2 / 1281167.0;
+
+// v_i . bank_j for the columns asked for. Below this many images per noise index
+// one product with the whole bank is cheaper than gathering its rows.
+constexpr int64_t kDenseBankFactor = 16;
+
+torch::Tensor InnerProducts(const torch::Tensor& embeddings, const torch::Tensor& bank,
+                            const torch::Tensor& columns) {
+  if (bank.size(0) <= kDenseBankFactor * columns.size(1)) {
+    return embeddings.mm(bank.t()).gather(1, columns);
+  }
+  const auto rows = bank.index_select(0, columns.flatten())
+                        .view({columns.size(0), columns.size(1), bank.size(1)});
+  return rows.bmm(embeddings.unsqueeze(2)).squeeze(2);
+}
+
+}  // namespace
+
+void InstanceRecognitionOptions::Describe(OptionVisitor& visitor) {
+  visitor.Number("temperature", temperature, {.min = 0.0, .min_excluded = true},
+                 "divides inner products before the exponential");
+  visitor.Integer("num_noise", num_noise, {.min = 1, .max = 1 << 20},
+                  "noise images drawn for each sample");
+  visitor.Number("bank_momentum", bank_momentum,
+                 {.min = 0.0, .max = 1.0, .max_excluded = true},
+                 "weight of the old entry when the memory bank is updated");
+  visitor.Integer("embedding_size", embedding_size, {.min = 2, .max = 1 << 16},
+                  "dimensions of the embedding");
+}
+
+torch::Tensor InstanceRecognitionLoss(const torch::Tensor& embeddings,
+                                      const torch::Tensor& bank,
+                                      const torch::Tensor& indices,
+                                      const torch::Tensor& noise, double temperature) {
+  const double num_images = static_cast<double>(bank.size(0));
+  const double noise_rate = static_cast<double>(noise.size(1)) / num_images;  // m * P_n
+  const double log_partition = std::log(kPartitionPerImage * num_images);
+  const auto columns = torch::cat({indices.unsqueeze(1), noise}, 1);
+  const auto probabilities =
+      (InnerProducts(embeddings, bank, columns) / temperature - log_partition).exp();
+  const auto log_total = (probabilities + (noise_rate + kEpsilon)).log();
+  const auto positive = (probabilities.select(1, 0).log() - log_total.select(1, 0)).sum();
+  const auto negative = std::log(noise_rate) * static_cast<double>(noise.numel()) -
+                        log_total.slice(1, 1).sum();
+  return -(positive + negative) / static_cast<double>(embeddings.size(0));
+}
+
+InstanceRecognition::InstanceRecognition(const InstanceRecognitionOptions& options,
+                                         int64_t num_features, int64_t num_training_images,
+                                         int64_t init_seed, int64_t data_seed)
+    : options_(options),
+      data_seed_(data_seed),
+      head_(register_module("head",
+                            torch::nn::Linear(num_features, options.embedding_size))) {
+  InitializeParameters(*this, init_seed, "objective.");
+  auto bank = torch::empty({num_training_images, options.embedding_size});
+  const double bound = 1.0 / std::sqrt(static_cast<double>(options.embedding_size) / 3.0);
+  RandomStream stream(data_seed, "bank");
+  float* values = bank.data_ptr<float>();
+  for (int64_t i = 0; i < bank.numel(); ++i) {
+    values[i] = static_cast<float>(stream.Uniform(-bound, bound));
+  }
+  bank_ = register_buffer("bank", torch::nn::functional::normalize(bank));
+}
+
+Objective::Result InstanceRecognition::Loss(VisionModel& model, const TrainingBatch& batch,
+                                            const TapContext& context) {
+  const auto embeddings =
+      torch::nn::functional::normalize(head_(model.Forward(batch.images, context)));
+  auto noise = torch::empty({batch.indices.size(0), options_.num_noise}, torch::kInt64);
+  RandomStream stream(data_seed_, "noise", batch.step);
+  int64_t* values = noise.data_ptr<int64_t>();
+  for (int64_t i = 0; i < noise.numel(); ++i) {
+    values[i] = static_cast<int64_t>(stream.UniformInt(bank_.size(0)));
+  }
+  return {.loss = InstanceRecognitionLoss(embeddings, bank_, batch.indices,
+                                          noise.to(embeddings.device()),
+                                          options_.temperature),
+          .embeddings = embeddings.detach()};
+}
+
+void InstanceRecognition::AfterStep(const TrainingBatch& batch, const Result& result) {
+  const torch::NoGradGuard no_grad;
+  const auto mixed = bank_.index_select(0, batch.indices) * options_.bank_momentum +
+                     result.embeddings * (1.0 - options_.bank_momentum);
+  bank_.index_copy_(0, batch.indices, torch::nn::functional::normalize(mixed));
+}
+
+}  // namespace iat

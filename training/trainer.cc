@@ -1,0 +1,419 @@
+#include "training/trainer.h"
+
+#include <malloc.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "base/csv.h"
+#include "base/file.h"
+#include "base/fingerprint.h"
+#include "base/random.h"
+#include "base/status.h"
+#include "base/version.h"
+#include "models/safetensors.h"
+#include "training/batches.h"
+#include "training/quality.h"
+
+namespace iat {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr int64_t kEvaluationBatch = 250;
+constexpr char kMetricsHeading[] =
+    "step,epoch,loss,learning_rate,images_per_second,knn_top1,embedding_deviation,"
+    "effective_rank\n";
+
+// Gradients and activations of the large layers are freed and asked for again at
+// every step. Left to itself malloc returns them to the kernel, which then clears
+// hundreds of megabytes of pages a step.
+void KeepFreedMemory() {
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+}
+
+struct HeldOut {
+  std::vector<int64_t> training, test;  // rows of the packed set
+};
+
+// The same images for every animal, so that their accuracies compare. Sets without
+// labels hold nothing out: there is nothing to score.
+HeldOut ChooseHeldOut(const PackedSet& images, int64_t knn_images) {
+  HeldOut rows;
+  const int64_t n = images.size();
+  const int64_t num_test = images.num_labels() > 1 ? std::min(knn_images, n / 5) : 0;
+  const std::vector<int64_t> order = RandomStream(0, "held-out").Permutation(n);
+  rows.test.assign(order.begin(), order.begin() + num_test);
+  rows.training.assign(order.begin() + num_test, order.end());
+  std::sort(rows.test.begin(), rows.test.end());
+  std::sort(rows.training.begin(), rows.training.end());
+  return rows;
+}
+
+class TrainingRun {
+ public:
+  explicit TrainingRun(const TrainingJob& job)
+      : job_(job),
+        options_(job.options),
+        device_(job.device),
+        rows_(ChooseHeldOut(*job.images, job.options.knn_images)) {}
+
+  absl::Status Run();
+
+ private:
+  absl::Status Prepare();
+  absl::Status Resume();
+  absl::Status SaveCheckpoint() const;
+  absl::Status SaveWeights() const;
+  absl::Status Report(TrainingProgress progress, const EmbeddingSpread& spread);
+  absl::StatusOr<double> Step();
+  double Knn();
+  torch::Tensor Features(const std::vector<int64_t>& rows);
+  void Message(absl::string_view text) const {
+    if (job_.message) job_.message(text);
+  }
+
+  const TrainingJob& job_;
+  const TrainingOptions& options_;
+  torch::Device device_;
+  HeldOut rows_;
+  std::string fingerprint_;
+  std::shared_ptr<VisionModel> model_;
+  std::shared_ptr<Objective> objective_;
+  std::unique_ptr<BatchMaker> batches_;
+  std::unique_ptr<Sgd> optimizer_;
+  std::string metrics_ = kMetricsHeading;
+  torch::Tensor embeddings_;  // of the last step
+  int64_t step_ = 0;          // steps done
+  int64_t num_steps_ = 0;
+  double loss_sum_ = 0.0;  // since the last row of the metrics
+  int64_t steps_since_report_ = 0;
+};
+
+absl::Status TrainingRun::Prepare() {
+  fingerprint_ = TrainingFingerprint(job_);
+  IAT_ASSIGN_OR_RETURN(model_, CreateModel(job_.model, job_.animal.init_seed));
+  model_->to(device_);
+  if (!job_.animal.trained) return absl::OkStatus();
+  const int64_t num_images = static_cast<int64_t>(rows_.training.size());
+  if (num_images < options_.batch_size) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        num_images, " training images (", rows_.test.size(),
+        " more are held out for the nearest-neighbour accuracy) do not fill one batch of "
+        "training.batch_size = ",
+        options_.batch_size, "; use more images or a smaller batch"));
+  }
+  IAT_ASSIGN_OR_RETURN(objective_,
+                       CreateObjective(options_.objective, model_->num_features(), num_images,
+                                       job_.animal.init_seed, job_.animal.data_seed));
+  objective_->to(device_);
+  batches_ = std::make_unique<BatchMaker>(*job_.images, rows_.training, options_.augmentation,
+                                          job_.animal.data_seed, options_.batch_size,
+                                          objective_->num_views());
+  num_steps_ = batches_->steps_per_epoch() * options_.epochs;
+  std::vector<std::pair<std::string, torch::Tensor>> parameters;
+  for (const auto& item : model_->named_parameters()) {
+    parameters.emplace_back("model." + item.key(), item.value());
+  }
+  for (const auto& item : objective_->named_parameters()) {
+    parameters.emplace_back("objective." + item.key(), item.value());
+  }
+  optimizer_ = std::make_unique<Sgd>(options_.sgd, std::move(parameters));
+  return absl::OkStatus();
+}
+
+absl::Status TrainingRun::Resume() {
+  const fs::path path = job_.folder / "checkpoint.safetensors";
+  if (!fs::exists(path)) return absl::OkStatus();
+  auto file = ReadTensors(path);
+  if (!file.ok()) {
+    Message(absl::StrCat("starting afresh: ", file.status().message()));
+    return absl::OkStatus();
+  }
+  if (file->metadata["fingerprint"] != fingerprint_) {
+    Message("starting afresh: the checkpoint is of another model, recipe or image set");
+    return absl::OkStatus();
+  }
+  std::map<std::string, std::map<std::string, torch::Tensor>> parts;
+  for (const auto& [name, tensor] : file->tensors) {
+    const size_t dot = name.find('.');
+    parts[name.substr(0, dot)][name.substr(dot + 1)] = tensor;
+  }
+  IAT_RETURN_IF_ERROR(LoadStateDict(*model_, parts["model"], path.string()));
+  IAT_RETURN_IF_ERROR(LoadStateDict(*objective_, parts["objective"], path.string()));
+  const torch::NoGradGuard no_grad;
+  for (const auto& [name, velocity] : optimizer_->velocities()) {
+    const auto found = parts["velocity"].find(name);
+    if (found == parts["velocity"].end() || found->second.sizes() != velocity.sizes()) {
+      return absl::DataLossError(
+          absl::StrCat(path.string(), ": no velocity of \"", name, "\""));
+    }
+    torch::Tensor(velocity).copy_(found->second);
+  }
+  if (!absl::SimpleAtoi(file->metadata["step"], &step_) ||
+      !absl::SimpleAtod(file->metadata["loss_sum"], &loss_sum_) ||
+      !absl::SimpleAtoi(file->metadata["steps_since_report"], &steps_since_report_)) {
+    return absl::DataLossError(absl::StrCat(
+        path.string(), ": step, loss_sum or steps_since_report is not a number"));
+  }
+  metrics_ = file->metadata["metrics"];
+  Message(absl::StrCat("resuming at step ", step_, " of ", num_steps_));
+  return absl::OkStatus();
+}
+
+absl::Status TrainingRun::SaveCheckpoint() const {
+  TensorFile file;
+  for (const auto& [name, tensor] : StateDict(*model_)) file.tensors["model." + name] = tensor;
+  for (const auto& [name, tensor] : StateDict(*objective_)) {
+    file.tensors["objective." + name] = tensor;
+  }
+  for (const auto& [name, tensor] : optimizer_->velocities()) {
+    file.tensors["velocity." + name] = tensor;
+  }
+  file.metadata = {{"fingerprint", fingerprint_},
+                   {"step", absl::StrCat(step_)},
+                   {"loss_sum", TomlNumber(loss_sum_)},
+                   {"steps_since_report", absl::StrCat(steps_since_report_)},
+                   {"metrics", metrics_}};
+  return WriteTensors(job_.folder / "checkpoint.safetensors", file);
+}
+
+absl::Status TrainingRun::SaveWeights() const {
+  TensorFile file;
+  file.tensors = StateDict(*model_);
+  file.metadata = {
+      {"fingerprint", fingerprint_},
+      {"animal", job_.animal.name},
+      {"architecture", job_.model.architecture},
+      {"width", FormatNumber(job_.model.width)},
+      {"init_seed", absl::StrCat(job_.animal.init_seed)},
+      {"data_seed", absl::StrCat(job_.animal.data_seed)},
+      {"objective", job_.animal.trained ? options_.objective.name : "untrained"},
+      {"epochs", absl::StrCat(job_.animal.trained ? options_.epochs : 0)},
+      {"training_images_sha256", job_.images->Fingerprint()},
+      {"iat_version", std::string(Version())}};
+  return WriteTensors(job_.folder / "weights.safetensors", file);
+}
+
+torch::Tensor TrainingRun::Features(const std::vector<int64_t>& rows) {
+  const torch::NoGradGuard no_grad;
+  model_->eval();
+  std::vector<torch::Tensor> features;
+  const int64_t n = static_cast<int64_t>(rows.size());
+  for (int64_t begin = 0; begin < n; begin += kEvaluationBatch) {
+    const int64_t end = std::min(n, begin + kEvaluationBatch);
+    auto images = torch::empty({end - begin, 3, kInputSide, kInputSide});
+    for (int64_t i = begin; i < end; ++i) {
+      NormalizeInto(job_.images->pixels(rows[i]), job_.images->height(),
+                    job_.images->width(), images[i - begin].data_ptr<float>());
+    }
+    features.push_back(model_->Forward(images.to(device_), {}).to(torch::kCPU));
+  }
+  model_->train();
+  return torch::cat(features);
+}
+
+double TrainingRun::Knn() {
+  if (rows_.test.empty()) return kNan;
+  const auto labels = [&](const std::vector<int64_t>& rows) {
+    std::vector<int> values;
+    for (const int64_t row : rows) values.push_back(job_.images->labels()[row]);
+    return values;
+  };
+  std::vector<int64_t> references = rows_.training;
+  RandomStream(0, "knn-references").Shuffle(references);
+  references.resize(std::min<size_t>(references.size(), options_.knn_references));
+  return KnnAccuracy(Features(references), labels(references), Features(rows_.test),
+                     labels(rows_.test), options_.knn_k);
+}
+
+absl::StatusOr<double> TrainingRun::Step() {
+  TrainingBatch batch = batches_->Get(step_);
+  batch.images = batch.images.to(device_);
+  batch.indices = batch.indices.to(device_);
+  const RandomStream dropout(job_.animal.data_seed, "dropout", step_);
+  const Objective::Result result =
+      objective_->Loss(*model_, batch, {.dropout = &dropout});
+  const double loss = result.loss.item<double>();
+  if (!std::isfinite(loss)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        job_.animal.name, ": the loss is ", loss, " at step ", step_,
+        "; try a smaller training.learning_rate or more training.warmup_epochs"));
+  }
+  result.loss.backward();
+  optimizer_->Step(LearningRate(options_.schedule, step_, batches_->steps_per_epoch(),
+                                options_.epochs));
+  objective_->AfterStep(batch, result);
+  embeddings_ = result.embeddings.to(torch::kCPU);
+  ++step_;
+  return loss;
+}
+
+absl::Status TrainingRun::Report(TrainingProgress progress, const EmbeddingSpread& spread) {
+  progress.num_steps = num_steps_;
+  progress.embedding_deviation = spread.deviation;
+  progress.effective_rank = spread.effective_rank;
+  progress.collapsed = spread.Collapsed();
+  absl::StrAppend(
+      &metrics_,
+      CsvLine({absl::StrCat(progress.step), absl::StrCat(progress.epoch),
+               FormatNumber(progress.loss), FormatNumber(progress.learning_rate),
+               FormatNumber(progress.images_per_second), FormatNumber(progress.knn_top1),
+               FormatNumber(progress.embedding_deviation),
+               FormatNumber(progress.effective_rank)}),
+      "\n");
+  if (job_.progress) job_.progress(progress);
+  return WriteFileAtomically(job_.folder / "metrics.csv", metrics_);
+}
+
+absl::Status TrainingRun::Run() {
+  IAT_RETURN_IF_ERROR(Prepare());
+  if (!job_.animal.trained) {
+    step_ = num_steps_ = 0;
+    const TrainingProgress start{.loss = kNan, .images_per_second = kNan, .knn_top1 = Knn()};
+    const EmbeddingSpread spread =
+        MeasureSpread(torch::nn::functional::normalize(Features(
+            {rows_.training.begin(),
+             rows_.training.begin() + std::min<size_t>(rows_.training.size(), 256)})));
+    IAT_RETURN_IF_ERROR(Report(start, spread));
+    return SaveWeights();
+  }
+  IAT_RETURN_IF_ERROR(Resume());
+  model_->train();
+  objective_->train();
+  using Clock = std::chrono::steady_clock;
+  auto start = Clock::now();
+  int64_t steps_timed = 0;
+  while (step_ < num_steps_) {
+    IAT_ASSIGN_OR_RETURN(const double loss, Step());
+    loss_sum_ += loss;
+    ++steps_since_report_;
+    ++steps_timed;
+    const bool stop = job_.stop != nullptr && job_.stop->load();
+    const bool last = step_ == num_steps_;
+    const bool epoch_end = step_ % batches_->steps_per_epoch() == 0;
+    const int64_t epoch = (step_ - 1) / batches_->steps_per_epoch() + 1;
+    const bool knn = last || (options_.knn_every > 0 && epoch_end &&
+                              epoch % options_.knn_every == 0);
+    // Rows stand at fixed steps, so that an interruption changes none of them.
+    if (step_ % options_.log_every == 0 || knn) {
+      const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+      IAT_RETURN_IF_ERROR(Report(
+          {.step = step_,
+           .epoch = epoch,
+           .loss = loss_sum_ / static_cast<double>(steps_since_report_),
+           .learning_rate = LearningRate(options_.schedule, step_ - 1,
+                                         batches_->steps_per_epoch(), options_.epochs),
+           .images_per_second =
+               static_cast<double>(steps_timed * options_.batch_size) / seconds,
+           .knn_top1 = knn ? Knn() : kNan},
+          MeasureSpread(embeddings_)));
+      loss_sum_ = 0.0;
+      steps_since_report_ = steps_timed = 0;
+      start = Clock::now();
+    }
+    if (last || stop || step_ % options_.checkpoint_every == 0) {
+      IAT_RETURN_IF_ERROR(SaveCheckpoint());
+    }
+    if (stop && !last) {
+      return absl::CancelledError(absl::StrCat("stopped at step ", step_, " of ", num_steps_,
+                                               "; the same command goes on from there"));
+    }
+  }
+  return SaveWeights();
+}
+
+}  // namespace
+
+TrainingOptions TrainingOptions::DefaultsFor(const std::string& objective) {
+  TrainingOptions options;
+  options.objective.name = objective;
+  if (objective == "simclr") {
+    options.batch_size = 128;
+    options.schedule = {
+        .learning_rate = 0.06, .schedule = "cosine", .step_epochs = {}, .warmup_epochs = 1.0};
+    options.augmentation = SimClrAugmentation();
+  }
+  return options;
+}
+
+void TrainingOptions::Describe(OptionVisitor& visitor) {
+  const std::string before = objective.name;
+  visitor.Choice("objective", objective.name, ObjectiveNames(),
+                 "what the networks are trained to do; sets the defaults below");
+  // A reader has just changed the objective: its recipe is what the other keys
+  // start from.
+  if (objective.name != before) *this = DefaultsFor(objective.name);
+  visitor.Integer("epochs", epochs, {.min = 1, .max = 1'000'000},
+                  "passes over the training images");
+  visitor.Integer("batch_size", batch_size, {.min = 2, .max = 1 << 20}, "images a step");
+  schedule.Describe(visitor);
+  sgd.Describe(visitor);
+  visitor.Integer("threads_per_model", threads_per_model, {.min = 1, .max = 1024},
+                  "threads inside one network's arithmetic; part of the result");
+  visitor.Integer("checkpoint_every", checkpoint_every, {.min = 1},
+                  "steps between checkpoints");
+  visitor.Integer("log_every", log_every, {.min = 1}, "steps between rows of metrics.csv");
+  visitor.Integer("knn_images", knn_images, {.min = 0},
+                  "labelled images held out of training for the nearest-neighbour accuracy "
+                  "(at most a fifth)");
+  visitor.Integer("knn_references", knn_references, {.min = 1},
+                  "training images among which neighbours are sought");
+  visitor.Integer("knn_k", knn_k, {.min = 1}, "neighbours that vote");
+  visitor.Integer("knn_every", knn_every, {.min = 0},
+                  "epochs between accuracies; 0: at the end only");
+  visitor.Table("instance_recognition", "noise-contrastive memory bank",
+                [this](OptionVisitor& v) { objective.instance_recognition.Describe(v); });
+  visitor.Table("simclr", "contrastive views",
+                [this](OptionVisitor& v) { objective.simclr.Describe(v); });
+  visitor.Table("augmentation", "random views of training images",
+                [this](OptionVisitor& v) { augmentation.Describe(v); });
+}
+
+std::string TrainingFingerprint(const TrainingJob& job) {
+  std::string text = absl::StrCat(OptionsText(job.model), "init_seed = ",
+                                  job.animal.init_seed, "\nimages = ",
+                                  job.images->Fingerprint(), "\n");
+  if (job.animal.trained) {
+    // How often we look does not change what we look at.
+    TrainingOptions recipe = job.options;
+    const TrainingOptions defaults;
+    recipe.checkpoint_every = defaults.checkpoint_every;
+    recipe.log_every = defaults.log_every;
+    recipe.knn_references = defaults.knn_references;
+    recipe.knn_k = defaults.knn_k;
+    recipe.knn_every = defaults.knn_every;
+    absl::StrAppend(&text, "data_seed = ", job.animal.data_seed, "\n",
+                    OptionsText(recipe), "device = ", job.device.substr(0, 4), "\n");
+  }
+  return Sha256(text);
+}
+
+bool IsTrained(const TrainingJob& job) {
+  const auto metadata = ReadTensorMetadata(job.folder / "weights.safetensors");
+  if (!metadata.ok()) return false;
+  const auto found = metadata->find("fingerprint");
+  return found != metadata->end() && found->second == TrainingFingerprint(job);
+}
+
+absl::Status Train(const TrainingJob& job) {
+  KeepFreedMemory();
+  torch::set_num_threads(static_cast<int>(job.options.threads_per_model));
+  try {
+    return TrainingRun(job).Run();
+  } catch (const c10::Error& error) {
+    return absl::InternalError(
+        absl::StrCat(job.animal.name, ": ", error.what_without_backtrace()));
+  } catch (const std::exception& error) {
+    return absl::InternalError(absl::StrCat(job.animal.name, ": ", error.what()));
+  }
+}
+
+}  // namespace iat

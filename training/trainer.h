@@ -1,0 +1,104 @@
+// Training of one network (one animal), from initial weights to
+// weights.safetensors, resumable bit for bit at every checkpoint.
+//
+//   folder/weights.safetensors     the finished network, PyTorch's names; its
+//                                  metadata holds the fingerprint of what made it
+//   folder/checkpoint.safetensors  weights, objective, velocities, position and the
+//                                  metrics so far; removed by nobody, kept for
+//                                  training on
+//   folder/metrics.csv             step, epoch, loss, learning_rate,
+//                                  images_per_second, knn_top1,
+//                                  embedding_deviation, effective_rank
+//
+// Random numbers are functions of (data_seed, purpose, position), so a resumed run
+// equals an uninterrupted one on the CPU with the same number of threads.
+
+#ifndef IAT_TRAINING_TRAINER_H_
+#define IAT_TRAINING_TRAINER_H_
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "base/options.h"
+#include "images/augment.h"
+#include "images/packed_set.h"
+#include "models/vision_model.h"
+#include "training/objective.h"
+#include "training/optimizer.h"
+
+namespace iat {
+
+// Config table [training].
+struct TrainingOptions {
+  // The published recipe of an objective (docs/method.md); the config changes it
+  // key by key.
+  static TrainingOptions DefaultsFor(const std::string& objective);
+
+  ObjectiveOptions objective;
+  int64_t epochs = 200;
+  int64_t batch_size = 256;
+  SgdOptions sgd;
+  ScheduleOptions schedule;
+  AugmentOptions augmentation = InstanceRecognitionAugmentation();
+  // Part of the config, never taken from the machine: another number of threads
+  // rounds differently.
+  int64_t threads_per_model = 1;
+  int64_t checkpoint_every = 200;
+  int64_t log_every = 20;
+  int64_t knn_images = 500;
+  int64_t knn_references = 5000;
+  int64_t knn_k = 20;
+  int64_t knn_every = 10;
+
+  void Describe(OptionVisitor& visitor);
+};
+
+// One network of a family.
+struct Animal {
+  std::string name;  // "seed-003", "untrained-003"
+  int64_t init_seed = 0;
+  int64_t data_seed = 0;
+  bool trained = true;
+};
+
+struct TrainingProgress {
+  int64_t step = 0, num_steps = 0;
+  int64_t epoch = 0;  // begun, from 1
+  double loss = 0.0;  // mean since the last report
+  double learning_rate = 0.0;
+  double images_per_second = 0.0;  // images, not views
+  double knn_top1 = 0.0;           // NaN when not measured at this step
+  double embedding_deviation = 0.0, effective_rank = 0.0;
+  bool collapsed = false;
+};
+
+struct TrainingJob {
+  Animal animal;
+  ModelOptions model;
+  TrainingOptions options;
+  const PackedSet* images = nullptr;
+  std::filesystem::path folder;
+  std::string device = "cpu";
+  std::function<void(const TrainingProgress&)> progress;
+  std::function<void(absl::string_view)> message;  // resuming, starting afresh, ...
+  // Set from a signal handler: finish the step, checkpoint, return Cancelled.
+  const std::atomic<bool>* stop = nullptr;
+};
+
+// What the finished weights depend on.
+std::string TrainingFingerprint(const TrainingJob& job);
+
+// True when folder/weights.safetensors was made from exactly this job.
+bool IsTrained(const TrainingJob& job);
+
+// OK once weights.safetensors is in place. Cancelled after a stop.
+// InvalidArgument: too few images for a batch; a loss that is not finite.
+absl::Status Train(const TrainingJob& job);
+
+}  // namespace iat
+
+#endif  // IAT_TRAINING_TRAINER_H_
