@@ -36,9 +36,9 @@ namespace fs = std::filesystem;
 constexpr int kEngineVersion = 1;
 
 const AllowedNames& StagePairNames() {
-  static const auto* const names =
-      new AllowedNames{"pre_relu->pre_relu", "post_relu->post_relu", "pre_relu->post_relu",
-                       "post_relu->pre_relu", "recorded->recorded"};
+  static const auto* const names = new AllowedNames{
+      "pre_relu->pre_relu", "post_relu->post_relu", "pre_relu->post_relu",
+      "post_relu->pre_relu", "recorded->recorded"};
   return *names;
 }
 
@@ -49,8 +49,8 @@ struct StagePair {
 absl::StatusOr<StagePair> ParseStagePair(const std::string& text) {
   const std::vector<std::string> parts = absl::StrSplit(text, "->");
   if (parts.size() != 2) {
-    return absl::InvalidArgumentError(absl::StrCat("stages has \"", text,
-                                                   "\"; expected \"source->target\""));
+    return absl::InvalidArgumentError(
+        absl::StrCat("stages has \"", text, "\"; expected \"source->target\""));
   }
   StagePair pair;
   IAT_ASSIGN_OR_RETURN(pair.source, ParseStage(parts[0]));
@@ -106,7 +106,8 @@ struct World {
 
 // Names what of `ids` is not in `other`, in the words that every mismatch uses.
 absl::Status SameStimuli(const ActivationFile& first, const ActivationFile& other) {
-  const auto missing = [](const ActivationFile& a, const ActivationFile& b) -> std::string {
+  const auto missing = [](const ActivationFile& a,
+                          const ActivationFile& b) -> std::string {
     const std::set<std::string> have(b.stimulus_ids().begin(), b.stimulus_ids().end());
     for (const std::string& id : a.stimulus_ids()) {
       if (have.count(id) == 0) return id;
@@ -115,7 +116,8 @@ absl::Status SameStimuli(const ActivationFile& first, const ActivationFile& othe
   };
   std::string id = missing(first, other);
   if (id.empty()) id = missing(other, first);
-  const bool same_images = first.metadata().stimuli_sha256 == other.metadata().stimuli_sha256;
+  const bool same_images =
+      first.metadata().stimuli_sha256 == other.metadata().stimuli_sha256;
   if (id.empty() && same_images) return absl::OkStatus();
   if (id.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -123,19 +125,19 @@ absl::Status SameStimuli(const ActivationFile& first, const ActivationFile& othe
         other.metadata().stimuli_sha256, ", that of ", first.path().string(), " is ",
         first.metadata().stimuli_sha256, "; extract both with the same stimulus list"));
   }
-  return absl::InvalidArgumentError(absl::StrCat(
-      other.path().string(), ": ", first.metadata().animal, " has ",
-      first.stimulus_ids().size(), " stimuli, ", other.metadata().animal, " has ",
-      other.stimulus_ids().size(), " (first missing: \"", id,
-      "\"); extract both with the same stimulus list"));
+  return absl::InvalidArgumentError(
+      absl::StrCat(other.path().string(), ": ", first.metadata().animal, " has ",
+                   first.stimulus_ids().size(), " stimuli, ", other.metadata().animal,
+                   " has ", other.stimulus_ids().size(), " (first missing: \"", id,
+                   "\"); extract both with the same stimulus list"));
 }
 
 absl::Status SameFamily(const ActivationFile& first, const ActivationFile& other) {
-  const auto differ = [&](absl::string_view what, absl::string_view a, absl::string_view b) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(other.path().string(), ": ", what, " is \"", b, "\", that of ",
-                     first.path().string(), " is \"", a,
-                     "\"; animals of one family must agree"));
+  const auto differ = [&](absl::string_view what, absl::string_view a,
+                          absl::string_view b) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        other.path().string(), ": ", what, " is \"", b, "\", that of ",
+        first.path().string(), " is \"", a, "\"; animals of one family must agree"));
   };
   const ActivationMetadata &a = first.metadata(), &b = other.metadata();
   if (a.architecture != b.architecture) {
@@ -154,8 +156,8 @@ absl::StatusOr<int64_t> NumUnits(const ActivationFile& file, const std::string& 
 }
 
 // A seeded sample of `cap` of the units in `from` (all when cap is 0), ascending.
-std::vector<int64_t> SampleUnits(std::vector<int64_t> from, int64_t cap, int64_t sample_seed,
-                                 absl::string_view purpose) {
+std::vector<int64_t> SampleUnits(std::vector<int64_t> from, int64_t cap,
+                                 int64_t sample_seed, absl::string_view purpose) {
   if (cap <= 0 || cap >= static_cast<int64_t>(from.size())) return from;
   RandomStream stream(sample_seed, purpose);
   stream.Shuffle(from);
@@ -219,8 +221,8 @@ std::string CellFingerprint(const World& world, const Cell& cell,
       world.animals[cell.source].sha256, "\ntarget ", world.animals[cell.target].sha256,
       "\nlayer ", cell.layer, "\nstages ", StageName(cell.stages.source), " ",
       StageName(cell.stages.target), "\nsplit ", cell.split_seed, " ",
-      options.num_fit_stimuli, " ", options.num_test_stimuli, "\npermuted ", cell.permuted,
-      "\nunits ", absl::StrJoin(cell.units, " "), "\nmappings ",
+      options.num_fit_stimuli, " ", options.num_test_stimuli, "\npermuted ",
+      cell.permuted, "\nunits ", absl::StrJoin(cell.units, " "), "\nmappings ",
       absl::StrJoin(cell.mappings, " "), "\n", OptionsText(options.mapping.ridge));
   if (cell.permuted) absl::StrAppend(&text, "sample_seed ", options.sample_seed, "\n");
   if (std::any_of(cell.mappings.begin(), cell.mappings.end(), IsLogisticMapping)) {
@@ -258,8 +260,10 @@ absl::Status AddCells(const CompareOptions& options, absl::string_view stimuli,
   IAT_ASSIGN_OR_RETURN(const int64_t num_units, NumUnits(target.file, tap.layer));
   std::vector<int64_t> all(num_units);
   std::iota(all.begin(), all.end(), 0);
-  const std::string purpose = absl::StrCat("target units/", target.name(), "/", tap.layer);
-  all = SampleUnits(std::move(all), options.max_target_units, options.sample_seed, purpose);
+  const std::string purpose =
+      absl::StrCat("target units/", target.name(), "/", tap.layer);
+  all =
+      SampleUnits(std::move(all), options.max_target_units, options.sample_seed, purpose);
   const std::vector<int64_t> capped =
       SampleUnits(all, options.logistic_max_target_units, options.sample_seed,
                   absl::StrCat("logistic ", purpose));
@@ -311,8 +315,9 @@ absl::StatusOr<std::vector<std::string>> FamilyLayers(const CompareOptions& opti
   if (options.layers.empty()) return layers;
   for (const std::string& layer : options.layers) {
     if (std::find(layers.begin(), layers.end(), layer) == layers.end()) {
-      return absl::NotFoundError(absl::StrCat(file.path().string(), ": no layer \"", layer,
-                                              "\"; it holds ", absl::StrJoin(layers, ", ")));
+      return absl::NotFoundError(absl::StrCat(file.path().string(), ": no layer \"",
+                                              layer, "\"; it holds ",
+                                              absl::StrJoin(layers, ", ")));
     }
   }
   return options.layers;
@@ -337,8 +342,8 @@ absl::Status CheckTaps(const World& world, const std::vector<size_t>& family,
       IAT_ASSIGN_OR_RETURN(const int64_t found, NumUnits(file, layer));
       if (expected != found) {
         return absl::InvalidArgumentError(
-            absl::StrCat(file.path().string(), ": ", layer, " has ", found, " units, that of ",
-                         first.path().string(), " has ", expected,
+            absl::StrCat(file.path().string(), ": ", layer, " has ", found,
+                         " units, that of ", first.path().string(), " has ", expected,
                          "; animals of one family must agree"));
       }
     }
@@ -346,7 +351,8 @@ absl::Status CheckTaps(const World& world, const std::vector<size_t>& family,
   return absl::OkStatus();
 }
 
-absl::StatusOr<World> MakeWorld(const CompareOptions& options, const CompareInput& input) {
+absl::StatusOr<World> MakeWorld(const CompareOptions& options,
+                                const CompareInput& input) {
   IAT_RETURN_IF_ERROR(options.Validate());
   World world;
   std::vector<std::vector<size_t>> families;
@@ -407,14 +413,17 @@ class TapCache {
   explicit TapCache(const World& world) : world_(world) {}
 
   // Says that one more Get of this tap is to come.
-  void Expect(size_t animal, const Tap& tap) { ++entries_[{animal, tap.Name()}].expected; }
+  void Expect(size_t animal, const Tap& tap) {
+    ++entries_[{animal, tap.Name()}].expected;
+  }
 
   absl::StatusOr<std::shared_ptr<const ActivationMatrix>> Get(size_t animal,
                                                               const Tap& tap) {
     const std::lock_guard<std::mutex> lock(mutex_);
     Entry& entry = entries_[{animal, tap.Name()}];
     if (entry.values == nullptr) {
-      IAT_ASSIGN_OR_RETURN(ActivationMatrix values, world_.animals[animal].file.Read(tap));
+      IAT_ASSIGN_OR_RETURN(ActivationMatrix values,
+                           world_.animals[animal].file.Read(tap));
       entry.values = std::make_shared<const ActivationMatrix>(std::move(values));
     }
     std::shared_ptr<const ActivationMatrix> result = entry.values;
@@ -464,20 +473,23 @@ Split PermutedSplit(const Split& split, const Cell& cell, const Animal& target,
 absl::StatusOr<ScorePart> ScoreCell(const CompareOptions& options, const World& world,
                                     const Cell& cell, const Split& split,
                                     const ActivationMatrix& target_values,
-                                    SourceData& source, const Eigen::MatrixXd& source_test) {
+                                    SourceData& source,
+                                    const Eigen::MatrixXd& source_test) {
   const Animal& target = world.animals[cell.target];
   const Split rows =
       cell.permuted ? PermutedSplit(split, cell, target, options.sample_seed) : split;
   FitProblem problem(source, Gather(target_values, target, rows.fit, cell.units),
                      cell.stages.target);
-  const Eigen::MatrixXd target_test = Gather(target_values, target, rows.test, cell.units);
+  const Eigen::MatrixXd target_test =
+      Gather(target_values, target, rows.test, cell.units);
   ScorePart part;
   part.fingerprint = cell.fingerprint;
   part.units = cell.units;
   for (const std::string& name : cell.mappings) {
     IAT_ASSIGN_OR_RETURN(const std::unique_ptr<Mapping> mapping,
                          MakeMapping(name, options.mapping));
-    IAT_ASSIGN_OR_RETURN(const std::unique_ptr<FittedMapping> fitted, mapping->Fit(problem));
+    IAT_ASSIGN_OR_RETURN(const std::unique_ptr<FittedMapping> fitted,
+                         mapping->Fit(problem));
     IAT_ASSIGN_OR_RETURN(const Eigen::MatrixXd predicted, fitted->Predict(source_test));
     part.mappings.push_back({cell.permuted ? absl::StrCat(name, "_permuted") : name,
                              R2PerUnit(target_test, predicted), fitted->chosen()});
@@ -543,9 +555,9 @@ class Runner {
  private:
   absl::Status RunGroup(const std::vector<size_t>& cells) {
     const Cell& first = world_.cells[cells.front()];
-    const Split& split = *std::find_if(
-        world_.splits.begin(), world_.splits.end(),
-        [&](const Split& s) { return s.split_seed == first.split_seed; });
+    const Split& split =
+        *std::find_if(world_.splits.begin(), world_.splits.end(),
+                      [&](const Split& s) { return s.split_seed == first.split_seed; });
     const Animal& animal = world_.animals[first.source];
     IAT_RETURN_IF_ERROR(CheckStop());
     IAT_ASSIGN_OR_RETURN(const std::shared_ptr<const ActivationMatrix> values,
@@ -602,7 +614,8 @@ std::vector<UnitScores> MakeUnitScores(const World& world, const CompareInput& i
   std::vector<UnitScores> scores;
   for (size_t c = 0; c < world.cells.size(); ++c) {
     const Cell& cell = world.cells[c];
-    const Animal &source = world.animals[cell.source], &target = world.animals[cell.target];
+    const Animal &source = world.animals[cell.source],
+                 &target = world.animals[cell.target];
     const Split& split = world.splits.front();  // all have the same sizes
     for (const MappingScores& mapping : parts[c].mappings) {
       const R2Summary summary = SummariseR2(mapping.r2);
@@ -651,7 +664,8 @@ std::string TimingsCsv(const World& world, absl::string_view stimuli,
                  world.animals[cell.target].name(), cell.layer,
                  StageName(cell.stages.source), StageName(cell.stages.target),
                  absl::StrCat(cell.split_seed), absl::StrCat(cell.units.size()),
-                 absl::StrJoin(mappings, " "), absl::StrFormat("%.3f", parts[c].seconds)}),
+                 absl::StrJoin(mappings, " "),
+                 absl::StrFormat("%.3f", parts[c].seconds)}),
         "\n");
   }
   return text;
@@ -665,8 +679,8 @@ absl::Status RemoveOtherParts(const World& world, const fs::path& scores_folder)
   }
   std::error_code error;
   std::vector<fs::path> other;
-  for (fs::directory_iterator it(scores_folder / "parts", error), end; !error && it != end;
-       it.increment(error)) {
+  for (fs::directory_iterator it(scores_folder / "parts", error), end;
+       !error && it != end; it.increment(error)) {
     if (it->path().extension() == ".part" &&
         wanted.count(it->path().filename().string()) == 0) {
       other.push_back(it->path());
@@ -681,9 +695,9 @@ absl::Status CheckSeedSubset(absl::string_view name, const std::vector<int64_t>&
                              const std::vector<int64_t>& all) {
   for (const int64_t seed : seeds) {
     if (!Contains(all, seed)) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          name, " has ", seed, "; expected some of split_seeds (", absl::StrJoin(all, ", "),
-          ")"));
+      return absl::InvalidArgumentError(absl::StrCat(name, " has ", seed,
+                                                     "; expected some of split_seeds (",
+                                                     absl::StrJoin(all, ", "), ")"));
     }
   }
   return absl::OkStatus();
@@ -692,13 +706,15 @@ absl::Status CheckSeedSubset(absl::string_view name, const std::vector<int64_t>&
 }  // namespace
 
 void CompareOptions::Describe(OptionVisitor& visitor) {
-  visitor.Choices("layers", layers, {"conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7"},
+  visitor.Choices("layers", layers,
+                  {"conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7"},
                   "layers to compare; none: every layer the activation files hold");
   visitor.Choices("stages", stages, StagePairNames(),
                   "source stage -> target stage, before or after the ReLU");
-  visitor.Choices("mappings", mappings, MappingNames(),
-                  "mapping classes to fit; one that has no meaning for a stage is left out "
-                  "there");
+  visitor.Choices(
+      "mappings", mappings, MappingNames(),
+      "mapping classes to fit; one that has no meaning for a stage is left out "
+      "there");
   visitor.Integer("num_fit_stimuli", num_fit_stimuli, {.min = 2},
                   "stimuli that mappings are fitted on");
   visitor.Integer("num_test_stimuli", num_test_stimuli, {.min = 0},
@@ -715,8 +731,9 @@ void CompareOptions::Describe(OptionVisitor& visitor) {
                   "these units; 0: max_target_units");
   visitor.Integers("logistic_split_seeds", logistic_split_seeds, {.min = 0},
                    "split seeds of LogisticRidge, some of split_seeds; none: all");
-  visitor.Flag("permuted", permuted,
-               "also score targets whose stimuli are shuffled, which nothing can predict");
+  visitor.Flag(
+      "permuted", permuted,
+      "also score targets whose stimuli are shuffled, which nothing can predict");
   visitor.Integers("permuted_split_seeds", permuted_split_seeds, {.min = 0},
                    "split seeds of the permuted control, some of split_seeds; none: all");
   visitor.Integer("sample_seed", sample_seed, {.min = 0},
@@ -740,8 +757,8 @@ absl::Status CompareOptions::Validate() const {
            {"logistic_split_seeds", &logistic_split_seeds},
            {"permuted_split_seeds", &permuted_split_seeds}}) {
     if (std::set<int64_t>(seeds->begin(), seeds->end()).size() != seeds->size()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(name, " is ", absl::StrJoin(*seeds, ", "), "; expected no seed twice"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          name, " is ", absl::StrJoin(*seeds, ", "), "; expected no seed twice"));
     }
   }
   IAT_RETURN_IF_ERROR(
@@ -779,8 +796,9 @@ absl::StatusOr<CompareResult> RunCompare(const CompareOptions& options,
 
   const std::vector<UnitScores> scores = MakeUnitScores(world, input, parts);
   for (const UnitScores& entry : scores) result.rows.push_back(entry.row);
-  IAT_RETURN_IF_ERROR(WriteFileAtomically(
-      scores_folder / "splits.csv", SplitsCsv(input.stimuli, world.stimulus_ids, world.splits)));
+  IAT_RETURN_IF_ERROR(
+      WriteFileAtomically(scores_folder / "splits.csv",
+                          SplitsCsv(input.stimuli, world.stimulus_ids, world.splits)));
   IAT_RETURN_IF_ERROR(WriteUnitScores(scores_folder / "compare_units.nc", scores));
   IAT_RETURN_IF_ERROR(WriteFileAtomically(scores_folder / "timings.csv",
                                           TimingsCsv(world, input.stimuli, parts)));

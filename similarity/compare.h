@@ -96,7 +96,7 @@ struct CompareControl {
   int jobs = 1;
   // Called after every cell, from any thread but one at a time. `line`:
   // "conv3/post_relu seed-000 -> seed-001 split 2: median R2 ridge 0.81, ... (4.2 s)".
-  std::function<void(int64_t done, int64_t total, const std::string& line)> progress;
+  std::function<void(int64_t done, int64_t total, const std::string& line)> progress = {};
   // Looked at between cells; true ends the run with Cancelled, finished cells kept.
   const std::atomic<bool>* stop = nullptr;
 };

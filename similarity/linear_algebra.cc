@@ -11,7 +11,9 @@ namespace iat {
 namespace {
 
 // BLAS refuses a leading dimension of 0, which empty matrices have.
-int Stride(Eigen::Index stride) { return static_cast<int>(std::max<Eigen::Index>(stride, 1)); }
+int Stride(Eigen::Index stride) {
+  return static_cast<int>(std::max<Eigen::Index>(stride, 1));
+}
 
 }  // namespace
 
@@ -21,8 +23,8 @@ void MultiplyTile<double>(bool transpose_a, Eigen::Index rows, Eigen::Index cols
                           const double* b, Eigen::Index b_stride, double* c,
                           Eigen::Index c_stride) {
   cblas_dgemm(CblasColMajor, transpose_a ? CblasTrans : CblasNoTrans, CblasNoTrans,
-              static_cast<int>(rows), static_cast<int>(cols), static_cast<int>(depth), 1.0,
-              a, Stride(a_stride), b, Stride(b_stride), 0.0, c, Stride(c_stride));
+              static_cast<int>(rows), static_cast<int>(cols), static_cast<int>(depth),
+              1.0, a, Stride(a_stride), b, Stride(b_stride), 0.0, c, Stride(c_stride));
 }
 
 template <>
@@ -31,15 +33,15 @@ void MultiplyTile<float>(bool transpose_a, Eigen::Index rows, Eigen::Index cols,
                          const float* b, Eigen::Index b_stride, float* c,
                          Eigen::Index c_stride) {
   cblas_sgemm(CblasColMajor, transpose_a ? CblasTrans : CblasNoTrans, CblasNoTrans,
-              static_cast<int>(rows), static_cast<int>(cols), static_cast<int>(depth), 1.0f,
-              a, Stride(a_stride), b, Stride(b_stride), 0.0f, c, Stride(c_stride));
+              static_cast<int>(rows), static_cast<int>(cols), static_cast<int>(depth),
+              1.0f, a, Stride(a_stride), b, Stride(b_stride), 0.0f, c, Stride(c_stride));
 }
 
 Eigen::MatrixXd Product(const Eigen::MatrixXd& a, const Eigen::MatrixXd& b) {
   Eigen::MatrixXd c = Eigen::MatrixXd::Zero(a.rows(), b.cols());
   if (c.size() == 0 || a.cols() == 0) return c;
-  MultiplyTile(false, a.rows(), b.cols(), a.cols(), a.data(), a.rows(), b.data(), b.rows(),
-               c.data(), c.rows());
+  MultiplyTile(false, a.rows(), b.cols(), a.cols(), a.data(), a.rows(), b.data(),
+               b.rows(), c.data(), c.rows());
   return c;
 }
 
@@ -70,9 +72,9 @@ absl::StatusOr<SymmetricEigen> Eigendecompose(Eigen::MatrixXd lower) {
     const int info = LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'L', size, lower.data(), size,
                                     result.values.data());
     if (info != 0) {
-      return absl::InternalError(absl::StrCat("eigendecomposition of a ", size, " x ", size,
-                                              " matrix did not converge (dsyevd: ", info,
-                                              ")"));
+      return absl::InternalError(
+          absl::StrCat("eigendecomposition of a ", size, " x ", size,
+                       " matrix did not converge (dsyevd: ", info, ")"));
     }
   }
   result.vectors = std::move(lower);

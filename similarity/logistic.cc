@@ -38,8 +38,8 @@ void LossPass(const float* classes, Scalar* margins, double& loss, double& curva
   Lanes hinge = Lanes::Zero(), product = Lanes::Ones(), variance = Lanes::Zero();
   for (Eigen::Index i = 0; i < LogisticDesign::kTileRows; i += kLanes) {
     Eigen::Map<Lanes> margin(margins + i);
-    const Lanes c =
-        Eigen::Map<const Eigen::Array<float, kLanes, 1>>(classes + i).template cast<Scalar>();
+    const Lanes c = Eigen::Map<const Eigen::Array<float, kLanes, 1>>(classes + i)
+                        .template cast<Scalar>();
     const Lanes u = c * margin;
     const Lanes e = (-u.abs()).exp();
     const Lanes one_plus = e + Scalar(1);
@@ -120,12 +120,14 @@ void LogisticBatch::Evaluate(const std::vector<Eigen::Index>& columns,
   gradients = Eigen::MatrixXd::Zero(size, m);
   for (Eigen::Index tile = 0; tile < design_.num_tiles(); ++tile) {
     const Scalar* z = design_.tile<Scalar>(tile);
-    MultiplyTile(false, kRows, m, size, z, kRows, point.data(), size, margins.data(), kRows);
+    MultiplyTile(false, kRows, m, size, z, kRows, point.data(), size, margins.data(),
+                 kRows);
     for (Eigen::Index j = 0; j < m; ++j) {
       LossPass(classes_.col(columns[j]).data() + tile * kRows, margins.col(j).data(),
                losses(j), curvatures(j));
     }
-    MultiplyTile(true, size, m, kRows, z, kRows, margins.data(), kRows, part.data(), size);
+    MultiplyTile(true, size, m, kRows, z, kRows, margins.data(), kRows, part.data(),
+                 size);
     gradients += part.template cast<double>();
   }
   for (Eigen::Index j = 0; j < m; ++j) {
@@ -208,7 +210,8 @@ int LogisticBatch::Solve(const std::vector<Eigen::Index>& columns,
   for (size_t c = 0; c < columns.size(); ++c) {
     Column& column = columns_[columns[c]];
     SetPenalty(column, penalties[c]);
-    if (!column.evaluated || column.evaluated_in != precision) stale.push_back(columns[c]);
+    if (!column.evaluated || column.evaluated_in != precision)
+      stale.push_back(columns[c]);
   }
   if (!stale.empty()) {
     points.resize(r + 1, stale.size());
@@ -250,9 +253,9 @@ int LogisticBatch::Solve(const std::vector<Eigen::Index>& columns,
     std::vector<Eigen::Index> still_active;
     for (size_t c = 0; c < active.size(); ++c) {
       Column& column = columns_[active[c]];
-      const double loss =
-          losses(c) + column.penalty * column.trial.head(r).squaredNorm();
-      const double allowed = column.loss + kSufficientDecrease * column.step * column.slope +
+      const double loss = losses(c) + column.penalty * column.trial.head(r).squaredNorm();
+      const double allowed = column.loss +
+                             kSufficientDecrease * column.step * column.slope +
                              tolerances.rounding * column.loss;
       if (!(loss <= allowed)) {
         column.step *= 0.5;
@@ -284,13 +287,14 @@ Eigen::MatrixXf LogisticBatch::Margins(const std::vector<Eigen::Index>& columns)
   const Eigen::Index size = design_.num_coefficients();
   const Eigen::Index m = static_cast<Eigen::Index>(columns.size());
   Eigen::MatrixXf points(size, m), tile_margins(kRows, m);
-  for (Eigen::Index j = 0; j < m; ++j) points.col(j) = columns_[columns[j]].x.cast<float>();
+  for (Eigen::Index j = 0; j < m; ++j)
+    points.col(j) = columns_[columns[j]].x.cast<float>();
   Eigen::MatrixXf margins(design_.num_stimuli(), m);
   for (Eigen::Index tile = 0; tile < design_.num_tiles(); ++tile) {
     const Eigen::Index first = tile * kRows;
     const Eigen::Index rows = std::min(kRows, design_.num_stimuli() - first);
-    MultiplyTile(false, kRows, m, size, design_.tile<float>(tile), kRows, points.data(), size,
-                 tile_margins.data(), kRows);
+    MultiplyTile(false, kRows, m, size, design_.tile<float>(tile), kRows, points.data(),
+                 size, tile_margins.data(), kRows);
     margins.middleRows(first, rows) = tile_margins.topRows(rows);
   }
   return margins;

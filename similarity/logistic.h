@@ -69,8 +69,8 @@ class LogisticBatch {
 
   // Solves the named columns at their penalties, from where they stand. Returns the
   // number of iterations (evaluations of the loss).
-  int Solve(const std::vector<Eigen::Index>& columns, const std::vector<double>& penalties,
-            Precision precision);
+  int Solve(const std::vector<Eigen::Index>& columns,
+            const std::vector<double>& penalties, Precision precision);
 
   // z_i a + b in float32 for the named columns: stimuli x columns.
   Eigen::MatrixXf Margins(const std::vector<Eigen::Index>& columns) const;

@@ -39,13 +39,13 @@ double LogLoss(float u) {
 // One target of a batch on its way down the penalties.
 struct Path {
   Eigen::Index unit = 0;
-  Eigen::VectorXf classes;              // +1, -1
-  std::vector<int> fold;                // of each stimulus
-  std::vector<Eigen::Index> columns;    // of the fold batch; empty with one fold
+  Eigen::VectorXf classes;            // +1, -1
+  std::vector<int> fold;              // of each stimulus
+  std::vector<Eigen::Index> columns;  // of the fold batch; empty with one fold
   int num_rises = 0;
   double last_loss = INFINITY, best_loss = INFINITY;
-  size_t best = 0;                      // position in the grid
-  Eigen::VectorXd start;                // mean of the folds' coefficients at the best
+  size_t best = 0;        // position in the grid
+  Eigen::VectorXd start;  // mean of the folds' coefficients at the best
 };
 
 Path MakePath(const Eigen::MatrixXd& target, Eigen::Index unit, int64_t num_folds,
@@ -126,7 +126,8 @@ void FollowPaths(const LogisticDesign& design, const std::vector<double>& penalt
 }
 
 double PickThreshold(const Eigen::VectorXd& target, const Eigen::VectorXf& margins,
-                     const Eigen::VectorXd& values, const std::vector<double>& thresholds) {
+                     const Eigen::VectorXd& values,
+                     const std::vector<double>& thresholds) {
   double best = 0.5, smallest = INFINITY;
   for (const double threshold : thresholds) {
     double error = 0.0;
@@ -197,15 +198,15 @@ class LogisticRidgeMapping : public Mapping {
 
   absl::StatusOr<std::unique_ptr<FittedMapping>> Fit(FitProblem& problem) const override {
     IAT_RETURN_IF_ERROR(CheckTargetStage(problem.target_stage()));
-    IAT_ASSIGN_OR_RETURN(const std::shared_ptr<const GateFit> gates,
-                         problem.Shared<GateFit>([&] {
-                           return FitGates(problem.source(), problem.target(),
-                                           options_.logistic_ridge);
-                         }));
+    IAT_ASSIGN_OR_RETURN(
+        const std::shared_ptr<const GateFit> gates, problem.Shared<GateFit>([&] {
+          return FitGates(problem.source(), problem.target(), options_.logistic_ridge);
+        }));
     IAT_ASSIGN_OR_RETURN(const std::shared_ptr<const ActiveRidgeFit> ridges,
                          problem.Shared<ActiveRidgeFit>([&] {
                            return FitActiveRidges(problem.source(), problem.target(),
-                                                  options_.ridge, options_.logistic_ridge);
+                                                  options_.ridge,
+                                                  options_.logistic_ridge);
                          }));
     Eigen::VectorXd thresholds = Eigen::VectorXd::Constant(problem.target().cols(), 0.5);
     if (gate_ == Gate::kTuned) {
@@ -228,7 +229,8 @@ class LogisticRidgeMapping : public Mapping {
 }  // namespace
 
 void LogisticRidgeOptions::Describe(OptionVisitor& visitor) {
-  visitor.Numbers("logistic_penalties", logistic_penalties, {.min = 0.0, .min_excluded = true},
+  visitor.Numbers("logistic_penalties", logistic_penalties,
+                  {.min = 0.0, .min_excluded = true},
                   "grid of the logistic regression's penalty on standardised sources; "
                   "sklearn's C is 1 / (2 logistic_penalty)");
   visitor.Integer("num_folds", num_folds, {.min = 2, .max = 1000},
@@ -248,7 +250,8 @@ absl::Status LogisticRidgeOptions::Validate() const {
   }
   if (gate_thresholds.empty()) {
     return absl::InvalidArgumentError(
-        "logistic_ridge.gate_thresholds is empty; expected at least one number in [0, 1]");
+        "logistic_ridge.gate_thresholds is empty; expected at least one number in [0, "
+        "1]");
   }
   return absl::OkStatus();
 }
@@ -300,8 +303,8 @@ absl::StatusOr<GateFit> FitGates(SourceData& source, const Eigen::MatrixXd& targ
       coefficients.col(path.unit) = solution.head(basis->rank());
       intercepts(path.unit) = solution(basis->rank());
       fit.logistic_penalty(path.unit) = chosen[c];
-      fit.num_at_edge += penalties.size() > 1 &&
-                         (path.best == 0 || path.best + 1 == penalties.size());
+      fit.num_at_edge +=
+          penalties.size() > 1 && (path.best == 0 || path.best + 1 == penalties.size());
     }
   }
   const Standardiser& standardiser = source.standardiser();

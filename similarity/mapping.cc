@@ -29,7 +29,8 @@ const std::map<std::string, Maker>& Registry() {
 }  // namespace
 
 Eigen::MatrixXd Standardiser::Apply(const Eigen::MatrixXd& source) const {
-  return ((source.rowwise() - mean).array().rowwise() * inverse_deviation.array()).matrix();
+  return ((source.rowwise() - mean).array().rowwise() * inverse_deviation.array())
+      .matrix();
 }
 
 const Standardiser& SourceData::standardiser() {
@@ -90,18 +91,18 @@ absl::StatusOr<std::unique_ptr<Mapping>> MakeMapping(absl::string_view name,
   const auto found = Registry().find(std::string(name));
   if (found == Registry().end()) {
     const std::string nearest = NearestName(name, MappingNames());
-    return absl::NotFoundError(
-        absl::StrCat("no mapping \"", name, "\"",
-                     nearest.empty() ? "" : absl::StrCat("; did you mean \"", nearest, "\"?")));
+    return absl::NotFoundError(absl::StrCat(
+        "no mapping \"", name, "\"",
+        nearest.empty() ? "" : absl::StrCat("; did you mean \"", nearest, "\"?")));
   }
   return found->second(options);
 }
 
 absl::StatusOr<Eigen::MatrixXd> LinearMap::Predict(const Eigen::MatrixXd& source) const {
   if (source.cols() != source_mean.size()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "source has ", source.cols(), " units; the mapping was fitted on ",
-        source_mean.size()));
+    return absl::InvalidArgumentError(absl::StrCat("source has ", source.cols(),
+                                                   " units; the mapping was fitted on ",
+                                                   source_mean.size()));
   }
   Eigen::MatrixXd predicted = Product(source.rowwise() - source_mean, weights);
   predicted.rowwise() += target_mean;

@@ -109,7 +109,8 @@ class FittedMapping {
  public:
   virtual ~FittedMapping() = default;
   // Stimuli x target units. InvalidArgument: wrong number of columns.
-  virtual absl::StatusOr<Eigen::MatrixXd> Predict(const Eigen::MatrixXd& source) const = 0;
+  virtual absl::StatusOr<Eigen::MatrixXd> Predict(
+      const Eigen::MatrixXd& source) const = 0;
   virtual const Chosen& chosen() const = 0;
 };
 
@@ -118,7 +119,8 @@ class Mapping {
   virtual ~Mapping() = default;
   // InvalidArgument where the mapping has no meaning for targets of this stage.
   virtual absl::Status CheckTargetStage(Stage stage) const;
-  virtual absl::StatusOr<std::unique_ptr<FittedMapping>> Fit(FitProblem& problem) const = 0;
+  virtual absl::StatusOr<std::unique_ptr<FittedMapping>> Fit(
+      FitProblem& problem) const = 0;
 };
 
 // Options of every mapping; each reads its own part.

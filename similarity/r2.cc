@@ -8,7 +8,8 @@
 
 namespace iat {
 
-Eigen::VectorXd R2PerUnit(const Eigen::MatrixXd& target, const Eigen::MatrixXd& predicted) {
+Eigen::VectorXd R2PerUnit(const Eigen::MatrixXd& target,
+                          const Eigen::MatrixXd& predicted) {
   IAT_CHECK(target.rows() == predicted.rows() && target.cols() == predicted.cols(),
             "R2 of matrices of different shape");
   IAT_CHECK(target.rows() > 0, "R2 of no stimuli");

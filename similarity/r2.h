@@ -19,7 +19,8 @@
 namespace iat {
 
 // Y and Y_hat have the same shape.
-Eigen::VectorXd R2PerUnit(const Eigen::MatrixXd& target, const Eigen::MatrixXd& predicted);
+Eigen::VectorXd R2PerUnit(const Eigen::MatrixXd& target,
+                          const Eigen::MatrixXd& predicted);
 
 struct R2Summary {
   int64_t num_scored_units = 0;

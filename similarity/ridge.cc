@@ -59,8 +59,8 @@ CentredTarget Centre(const Eigen::MatrixXd& target) {
 
 absl::Status CheckTarget(const SourceBasis& basis, const Eigen::MatrixXd& target) {
   if (target.rows() != basis.num_stimuli()) {
-    return absl::InvalidArgumentError(absl::StrCat("source has ", basis.num_stimuli(),
-                                                   " stimuli, target has ", target.rows()));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "source has ", basis.num_stimuli(), " stimuli, target has ", target.rows()));
   }
   if (!target.allFinite()) {
     return absl::InvalidArgumentError("target has values that are not finite");
@@ -118,7 +118,8 @@ std::vector<Eigen::Index> ChooseByLeaveOneOut(const SourceBasis& basis,
   Eigen::MatrixXd shrinkage(basis.rank(), num_penalties);
   for (Eigen::Index l = 0; l < num_penalties; ++l) {
     const auto inverse = InverseCurvature(basis, penalties[l]);
-    shrinkage.col(l) = (basis.eigenvalues().array() + 2.0 * penalties[l]) * inverse.square();
+    shrinkage.col(l) =
+        (basis.eigenvalues().array() + 2.0 * penalties[l]) * inverse.square();
   }
   const Eigen::RowVectorXd total = target.colwise().squaredNorm();
   const Eigen::MatrixXd explained =
@@ -202,7 +203,8 @@ absl::StatusOr<std::vector<Eigen::Index>> ChooseByFolds(
 }
 
 bool AtEdge(Eigen::Index choice, size_t grid_size) {
-  return grid_size > 1 && (choice == 0 || choice + 1 == static_cast<Eigen::Index>(grid_size));
+  return grid_size > 1 &&
+         (choice == 0 || choice + 1 == static_cast<Eigen::Index>(grid_size));
 }
 
 LinearMap Solve(const SourceBasis& basis, const Eigen::RowVectorXd& target_mean,
@@ -250,12 +252,12 @@ class RidgeMapping : public Mapping {
 
   absl::StatusOr<std::unique_ptr<FittedMapping>> Fit(FitProblem& problem) const override {
     IAT_RETURN_IF_ERROR(CheckTargetStage(problem.target_stage()));
-    IAT_ASSIGN_OR_RETURN(
-        const std::shared_ptr<const RidgeFit> fit,
-        problem.Shared<RidgeFit>([&]() -> absl::StatusOr<RidgeFit> {
-          IAT_ASSIGN_OR_RETURN(const SourceBasis* basis, problem.source().Basis());
-          return FitRidge(*basis, problem.target(), options_);
-        }));
+    IAT_ASSIGN_OR_RETURN(const std::shared_ptr<const RidgeFit> fit,
+                         problem.Shared<RidgeFit>([&]() -> absl::StatusOr<RidgeFit> {
+                           IAT_ASSIGN_OR_RETURN(const SourceBasis* basis,
+                                                problem.source().Basis());
+                           return FitRidge(*basis, problem.target(), options_);
+                         }));
     return std::make_unique<FittedRidge>(fit, clamp_);
   }
 
@@ -292,10 +294,12 @@ absl::Status RidgeOptions::Validate() const {
 }
 
 std::vector<double> RidgeOptions::Penalties(double mean_eigenvalue) const {
-  const double low = std::log(min_relative_penalty), high = std::log(max_relative_penalty);
+  const double low = std::log(min_relative_penalty),
+               high = std::log(max_relative_penalty);
   std::vector<double> penalties(num_penalties);
   for (int64_t l = 0; l < num_penalties; ++l) {
-    const double share = num_penalties > 1 ? static_cast<double>(l) / (num_penalties - 1) : 0;
+    const double share =
+        num_penalties > 1 ? static_cast<double>(l) / (num_penalties - 1) : 0;
     penalties[l] = std::exp(low + (high - low) * share) * mean_eigenvalue;
   }
   return penalties;
@@ -310,10 +314,9 @@ absl::StatusOr<RidgeFit> FitRidge(const SourceBasis& basis, const Eigen::MatrixX
   std::vector<Eigen::Index> choice;
   if (options.selection == "kfold") {
     if (basis.num_stimuli() < 2 * options.num_folds) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("ridge.num_folds is ", options.num_folds, ", which needs at least ",
-                       2 * options.num_folds, " fit stimuli; there are ",
-                       basis.num_stimuli()));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "ridge.num_folds is ", options.num_folds, ", which needs at least ",
+          2 * options.num_folds, " fit stimuli; there are ", basis.num_stimuli()));
     }
     IAT_ASSIGN_OR_RETURN(choice,
                          ChooseByFolds(basis, target, penalties, options.num_folds));

@@ -49,7 +49,8 @@ bool ParseLine(const std::vector<absl::string_view>& words, ScorePart& part) {
   MappingScores& scores = part.mappings.back();
   if (key == "r2") return ParseNumbers(words, 1, num_units, scores.r2);
   const std::string name(words[1]);
-  if (key == "chosen") return ParseNumbers(words, 2, num_units, scores.chosen.values[name]);
+  if (key == "chosen")
+    return ParseNumbers(words, 2, num_units, scores.chosen.values[name]);
   if (key == "edge" && words.size() == 3) {
     return absl::SimpleAtoi(words[2], &scores.chosen.num_at_edge[name]);
   }

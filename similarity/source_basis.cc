@@ -12,8 +12,8 @@ namespace iat {
 absl::StatusOr<SourceBasis> SourceBasis::Make(Eigen::MatrixXd source) {
   const Eigen::Index n = source.rows(), p = source.cols();
   if (n == 0 || p == 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("source is ", n, " stimuli x ", p, " units; expected at least one of each"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "source is ", n, " stimuli x ", p, " units; expected at least one of each"));
   }
   if (!source.allFinite()) {
     return absl::InvalidArgumentError("source has values that are not finite");
@@ -40,7 +40,8 @@ absl::StatusOr<SourceBasis> SourceBasis::Make(Eigen::MatrixXd source) {
   if (dual) {
     const Eigen::ArrayXd root = basis.eigenvalues_.array().sqrt();
     basis.rotated_ = vectors * root.matrix().asDiagonal();
-    basis.axes_ = TransposedProduct(source, vectors) * root.inverse().matrix().asDiagonal();
+    basis.axes_ =
+        TransposedProduct(source, vectors) * root.inverse().matrix().asDiagonal();
   } else {
     basis.rotated_ = Product(source, vectors);
     basis.axes_ = vectors;

@@ -30,9 +30,9 @@ class SourceBasis {
   Eigen::Index rank() const { return rotated_.cols(); }
 
   const Eigen::RowVectorXd& mean() const { return mean_; }
-  const Eigen::MatrixXd& rotated() const { return rotated_; }         // Z
-  const Eigen::MatrixXd& axes() const { return axes_; }               // V
-  const Eigen::VectorXd& eigenvalues() const { return eigenvalues_; } // s
+  const Eigen::MatrixXd& rotated() const { return rotated_; }          // Z
+  const Eigen::MatrixXd& axes() const { return axes_; }                // V
+  const Eigen::VectorXd& eigenvalues() const { return eigenvalues_; }  // s
   // trace(Xc'Xc) / p: what penalty grids scale with.
   double mean_eigenvalue() const { return mean_eigenvalue_; }
 

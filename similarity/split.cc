@@ -14,16 +14,16 @@ absl::StatusOr<Split> MakeSplit(const std::vector<std::string>& stimulus_ids,
                                 const SplitRequest& request) {
   const int64_t available = static_cast<int64_t>(stimulus_ids.size());
   if (request.num_fit < 2) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "num_fit_stimuli is ", request.num_fit, "; expected a number >= 2"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("num_fit_stimuli is ", request.num_fit, "; expected a number >= 2"));
   }
   const int64_t num_test =
       request.num_test > 0 ? request.num_test : available - request.num_fit;
   if (num_test < 1 || request.num_fit + num_test > available) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "asked for ", request.num_fit, " fit and ",
-        request.num_test > 0 ? absl::StrCat(request.num_test) : "at least 1",
-        " test stimuli, but there are ", available, " stimuli"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("asked for ", request.num_fit, " fit and ",
+                     request.num_test > 0 ? absl::StrCat(request.num_test) : "at least 1",
+                     " test stimuli, but there are ", available, " stimuli"));
   }
   std::vector<int64_t> order(available);
   std::iota(order.begin(), order.end(), 0);

@@ -50,7 +50,8 @@ std::string Family(const std::string& animal) {
 }
 
 SummaryKey KeyOf(const ScoreRow& row) {
-  const std::string source = Family(row.source_animal), target = Family(row.target_animal);
+  const std::string source = Family(row.source_animal),
+                    target = Family(row.target_animal);
   return {row.stimuli,
           source == target ? source : absl::StrCat(source, "->", target),
           row.source_layer,
@@ -73,7 +74,8 @@ double MeanOverPairs(const std::map<Pair, double>& value_of_pair,
   std::map<Pair, std::pair<double, int>> of_unordered;
   for (const auto& [pair, value] : value_of_pair) {
     if (std::isnan(value)) continue;
-    if (left_out != nullptr && (pair.first == *left_out || pair.second == *left_out)) continue;
+    if (left_out != nullptr && (pair.first == *left_out || pair.second == *left_out))
+      continue;
     auto& [sum, count] = of_unordered[Unordered(pair)];
     sum += value;
     ++count;
@@ -203,8 +205,7 @@ Interval JackknifeOverAnimals(const std::map<Pair, double>& value_of_pair) {
   for (const double value : without) squares += (value - mean) * (value - mean);
   const double error = std::sqrt((m - 1.0) / m * squares);
   const boost::math::students_t distribution(m - 1.0);
-  const double half =
-      boost::math::quantile(distribution, 0.5 + kCoverage / 2.0) * error;
+  const double half = boost::math::quantile(distribution, 0.5 + kCoverage / 2.0) * error;
   interval.low = interval.mean - half;
   interval.high = interval.mean + half;
   return interval;
@@ -219,9 +220,9 @@ Summary Summarise(const std::vector<ScoreRow>& rows) {
   Summary summary;
   for (const auto& [group, measurements] : groups) {
     const Aggregate aggregate = AggregateOf(measurements);
-    summary.lines.push_back({group.first, group.second, aggregate.r2, aggregate.num_animals,
-                             aggregate.num_pairs, aggregate.num_splits,
-                             aggregate.num_empty});
+    summary.lines.push_back({group.first, group.second, aggregate.r2,
+                             aggregate.num_animals, aggregate.num_pairs,
+                             aggregate.num_splits, aggregate.num_empty});
   }
   for (const auto& [group, measurements] : groups) {
     const auto& [key, mapping] = group;
@@ -242,9 +243,10 @@ Summary Summarise(const std::vector<ScoreRow>& rows) {
 }
 
 std::string SummaryText(const Summary& summary) {
-  std::string text = absl::StrFormat(
-      "%-12s %-8s %-10s %-24s %7s %17s %7s %5s %6s %11s %5s\n", "family", "layer", "stage",
-      "mapping", "R2", "95 % interval", "animals", "pairs", "splits", "stimuli", "units");
+  std::string text =
+      absl::StrFormat("%-12s %-8s %-10s %-24s %7s %17s %7s %5s %6s %11s %5s\n", "family",
+                      "layer", "stage", "mapping", "R2", "95 % interval", "animals",
+                      "pairs", "splits", "stimuli", "units");
   for (const SummaryLine& line : summary.lines) {
     absl::StrAppendFormat(
         &text, "%-12s %-8s %-10s %-24s %s %7d %5d %6d %11s %5d\n", line.key.family,
@@ -259,7 +261,8 @@ std::string SummaryText(const Summary& summary) {
                         "splits", "units");
   for (const DifferenceLine& line : summary.differences) {
     absl::StrAppendFormat(&text, "%-12s %-8s %-52s %s %7d %5d %6d %5d\n", line.key.family,
-                          LayerText(line.key), absl::StrCat(line.first, " - ", line.second),
+                          LayerText(line.key),
+                          absl::StrCat(line.first, " - ", line.second),
                           FormatInterval(line.r2), line.num_animals, line.num_pairs,
                           line.num_splits, line.key.num_target_units);
   }

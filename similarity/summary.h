@@ -54,15 +54,15 @@ struct SummaryLine {
   std::string mapping;
   Interval r2;
   int64_t num_animals = 0;
-  int64_t num_pairs = 0;    // unordered
+  int64_t num_pairs = 0;  // unordered
   int64_t num_splits = 0;
-  int64_t num_empty = 0;    // rows without a scored unit
+  int64_t num_empty = 0;  // rows without a scored unit
 };
 
 // Mean of (first - second) over the pairs and splits that both have, on the same
 // target units.
 struct DifferenceLine {
-  SummaryKey key;  // of `first`
+  SummaryKey key;             // of `first`
   std::string first, second;  // "ridge pre_relu", "logistic_ridge post_relu"
   Interval r2;
   int64_t num_animals = 0, num_pairs = 0, num_splits = 0;

@@ -25,16 +25,18 @@ class UnitScoreWriter {
 
   absl::Status Write() {
     for (const UnitScores& entry : scores_) {
-      num_units_ = std::max<size_t>(num_units_, entry.units.empty() ? 0
-                                                                    : entry.units.back() + 1);
+      num_units_ =
+          std::max<size_t>(num_units_, entry.units.empty() ? 0 : entry.units.back() + 1);
     }
     IAT_ASSIGN_OR_RETURN(row_, file_.AddDimension("row", scores_.size()));
     IAT_ASSIGN_OR_RETURN(unit_, file_.AddDimension("target_unit", num_units_));
     IAT_RETURN_IF_ERROR(file_.SetAttribute(NC_GLOBAL, "format_version", int64_t{1}));
     IAT_RETURN_IF_ERROR(file_.SetAttribute(
-        NC_GLOBAL, "title", "R2 and chosen penalties per target unit; rows of compare.csv"));
+        NC_GLOBAL, "title",
+        "R2 and chosen penalties per target unit; rows of compare.csv"));
     IAT_RETURN_IF_ERROR(WriteKeys());
-    IAT_RETURN_IF_ERROR(WriteUnits("r2", [](const UnitScores& entry) { return &entry.r2; }));
+    IAT_RETURN_IF_ERROR(
+        WriteUnits("r2", [](const UnitScores& entry) { return &entry.r2; }));
     for (const char* name : {"ridge_penalty", "logistic_penalty", "gate_threshold"}) {
       IAT_RETURN_IF_ERROR(
           WriteUnits(name, [&](const UnitScores& entry) -> const Eigen::VectorXd* {
@@ -74,7 +76,8 @@ class UnitScoreWriter {
     IAT_RETURN_IF_ERROR(WriteText("target_scope", &ScoreRow::target_scope));
     IAT_RETURN_IF_ERROR(WriteText("mapping", &ScoreRow::mapping));
     const auto column = [&](const char* name, int64_t ScoreRow::*member) {
-      return WriteIntegers(name, [=](const UnitScores& entry) { return entry.row.*member; });
+      return WriteIntegers(name,
+                           [=](const UnitScores& entry) { return entry.row.*member; });
     };
     IAT_RETURN_IF_ERROR(column("split_seed", &ScoreRow::split_seed));
     IAT_RETURN_IF_ERROR(column("num_fit_stimuli", &ScoreRow::num_fit_stimuli));
@@ -86,12 +89,12 @@ class UnitScoreWriter {
       return entry.row.num_target_units - entry.row.num_scored_units;
     }));
     for (const char* name : {"ridge_penalty", "logistic_penalty"}) {
-      IAT_RETURN_IF_ERROR(
-          WriteIntegers(absl::StrCat("num_", name, "_at_edge").c_str(),
-                        [&](const UnitScores& entry) -> int64_t {
-                          const auto found = entry.chosen.num_at_edge.find(name);
-                          return found == entry.chosen.num_at_edge.end() ? 0 : found->second;
-                        }));
+      IAT_RETURN_IF_ERROR(WriteIntegers(
+          absl::StrCat("num_", name, "_at_edge").c_str(),
+          [&](const UnitScores& entry) -> int64_t {
+            const auto found = entry.chosen.num_at_edge.find(name);
+            return found == entry.chosen.num_at_edge.end() ? 0 : found->second;
+          }));
     }
     return absl::OkStatus();
   }
@@ -117,15 +120,16 @@ class UnitScoreWriter {
     const std::lock_guard<std::mutex> lock(NetcdfMutex());
     const std::array<int, 2> dimensions = {row_, unit_};
     int variable = -1;
-    IAT_RETURN_IF_ERROR(file_.Check(nc_def_var(file_.id(), name, type, num_dimensions,
-                                               dimensions.data(), &variable),
-                                    name));
+    IAT_RETURN_IF_ERROR(file_.Check(
+        nc_def_var(file_.id(), name, type, num_dimensions, dimensions.data(), &variable),
+        name));
     if (num_dimensions == 2) {
       // Most of a wide table is NaN, which packs to nothing.
       IAT_RETURN_IF_ERROR(
           file_.Check(nc_def_var_deflate(file_.id(), variable, 1, 1, 1), name));
       IAT_RETURN_IF_ERROR(file_.Check(
-          nc_put_att_double(file_.id(), variable, "_FillValue", NC_DOUBLE, 1, &kNaN), name));
+          nc_put_att_double(file_.id(), variable, "_FillValue", NC_DOUBLE, 1, &kNaN),
+          name));
     }
     return variable;
   }
@@ -140,10 +144,11 @@ class UnitScoreWriter {
 
 absl::Status WriteUnitScores(const std::filesystem::path& path,
                              const std::vector<UnitScores>& scores) {
-  return WriteAtomically(path, [&](const std::filesystem::path& temporary) -> absl::Status {
-    IAT_ASSIGN_OR_RETURN(NetcdfFile file, NetcdfFile::Create(temporary));
-    return UnitScoreWriter(file, scores).Write();
-  });
+  return WriteAtomically(
+      path, [&](const std::filesystem::path& temporary) -> absl::Status {
+        IAT_ASSIGN_OR_RETURN(NetcdfFile file, NetcdfFile::Create(temporary));
+        return UnitScoreWriter(file, scores).Write();
+      });
 }
 
 }  // namespace iat
