@@ -90,6 +90,7 @@ class Pipeline {
   absl::Status CompareOne(const std::string& stimuli_name);
   absl::Status CompareAll();
   absl::Status PrintSummary(bool json) const;
+  absl::Status DrawAndWrite();
   std::string TrainingInWords(bool trained) const;
   TrainingQuality Quality(std::vector<std::string>& warnings) const;
   void Say(const std::string& stage, const std::string& text) const;

@@ -178,35 +178,37 @@ absl::Status Pipeline::Report() {
     Say("report", "will draw the figures and write report.html");
     return absl::OkStatus();
   }
-  IAT_RETURN_IF_ERROR(Timed("report", [&]() -> absl::Status {
-    auto rows = ReadScores(folder_ / "scores" / "compare.csv");
-    if (!rows.ok()) return Annotate(rows.status(), "iat compare makes the scores first");
-    const Summary summary = Summarise(*rows);
-    ReportData data;
-    data.title = config_.run.name;
-    data.figure1 = MakeFigure1Data(*rows, summary, TrainingInWords(true),
-                                   TrainingInWords(false));
-    if (data.figure1.family.num_animals < 4) {
-      data.warnings.push_back(
-          absl::StrCat("fewer than 4 animals (", data.figure1.family.num_animals,
-                       "): intervals over animals are not given"));
-    }
-    data.contrasts = MakeContrasts(summary);
-    data.training = Quality(data.warnings);
-    const auto figures = folder_ / "figures";
-    IAT_RETURN_IF_ERROR(DrawFigure1(data.figure1, figures, config_.report));
-    IAT_ASSIGN_OR_RETURN(data.figure1_svg, ReadFile(figures / "figure-1.svg"));
-    data.config = config_.ResolvedText();
-    data.provenance = GetProvenance().entries;
-    data.provenance.emplace_back("written", UtcNow());
-    for (const auto& [stage, seconds] : TotalSeconds()) {
-      data.timings.push_back({.stage = stage, .detail = "", .seconds = seconds});
-    }
-    return WriteReport(folder_ / "report.html", data);
-  }));
+  IAT_RETURN_IF_ERROR(Timed("report", [&] { return DrawAndWrite(); }));
   IAT_RETURN_IF_ERROR(WriteProvenance());
   std::printf("report: %s\n", (folder_ / "report.html").c_str());
   return absl::OkStatus();
+}
+
+absl::Status Pipeline::DrawAndWrite() {
+  auto rows = ReadScores(folder_ / "scores" / "compare.csv");
+  if (!rows.ok()) return Annotate(rows.status(), "iat compare makes the scores first");
+  const Summary summary = Summarise(*rows);
+  ReportData data;
+  data.title = config_.run.name;
+  data.figure1 = MakeFigure1Data(*rows, summary, TrainingInWords(true),
+                                 TrainingInWords(false));
+  if (data.figure1.family.num_animals < 4) {
+    data.warnings.push_back(
+        absl::StrCat("fewer than 4 animals (", data.figure1.family.num_animals,
+                     "): intervals over animals are not given"));
+  }
+  data.contrasts = MakeContrasts(summary);
+  data.training = Quality(data.warnings);
+  const auto figures = folder_ / "figures";
+  IAT_RETURN_IF_ERROR(DrawFigure1(data.figure1, figures, config_.report));
+  IAT_ASSIGN_OR_RETURN(data.figure1_svg, ReadFile(figures / "figure-1.svg"));
+  data.config = config_.ResolvedText();
+  data.provenance = GetProvenance().entries;
+  data.provenance.emplace_back("written", UtcNow());
+  for (const auto& [stage, seconds] : TotalSeconds()) {
+    data.timings.push_back({.stage = stage, .detail = "", .seconds = seconds});
+  }
+  return WriteReport(folder_ / "report.html", data);
 }
 
 std::map<std::string, double> Pipeline::TotalSeconds() const {

@@ -227,7 +227,7 @@ Scene DrawScene(RandomStream& stream) {
   }
   scene.colour_jitter = Between(stream, 0.03f, 0.12f);
 
-  scene.min_radius = LogBetween(stream, 2.0f, 9.0f);
+  scene.min_radius = LogBetween(stream, 2.6f, 9.0f);
   scene.max_radius = LogBetween(stream, 28.0f, 80.0f);
   scene.size_exponent = Between(stream, 2.6f, 3.3f);
   float total = 0;
@@ -244,7 +244,7 @@ Scene DrawScene(RandomStream& stream) {
   for (int& texture : scene.textures) {
     texture = static_cast<int>(stream.UniformInt(kNumTextures));
   }
-  scene.texture_contrast = Between(stream, 0.03f, 0.4f);
+  scene.texture_contrast = Between(stream, 0.05f, 0.5f);
   scene.texture_scale = LogBetween(stream, 0.35f, 1.6f);
 
   const float angle = Between(stream, 0.0f, 2 * std::numbers::pi_v<float>);
@@ -255,7 +255,7 @@ Scene DrawScene(RandomStream& stream) {
   scene.shadow_reach = Between(stream, 1.0f, 7.0f);
   scene.slope_x = Between(stream, -0.2f, 0.2f);
   scene.slope_y = Between(stream, -0.2f, 0.2f);
-  scene.softness = Between(stream, 0.0f, 0.09f);
+  scene.softness = Between(stream, 0.0f, 0.06f);
   return scene;
 }
 
@@ -540,7 +540,14 @@ class Canvas {
 
   void Paint(const Shape& shape, int row, int begin, int length) {
     const float dy = static_cast<float>(row) + 0.5f - shape.y;
-    const float ia = 1.0f / shape.along, ib = 1.0f / shape.across;
+    // Along and across the shape in units of its extents, and the light: all linear
+    // in x.
+    const float along_x = shape.cosine / shape.along,
+                across_x = -shape.sine / shape.across;
+    const float along_0 = dy * shape.sine / shape.along;
+    const float across_0 = dy * shape.cosine / shape.across;
+    const float light_0 = 1.0f + 0.4f * shape.bulge + shape.lean_y * dy;
+    const float shadow = 0.5f * scene_.shadow;
     const auto& near_shadow = near_shadow_.rows[row];
     const auto& far_shadow = far_shadow_.rows[row];
     const uint32_t u_row = static_cast<uint32_t>(shape.u) +
@@ -550,14 +557,12 @@ class Canvas {
     float* out = &pixels_[(row * kFine + begin) * 3];
     for (int x = begin; x < begin + length; ++x, out += 3) {
       const float dx = static_cast<float>(x) + 0.5f - shape.x;
-      const float along = (dx * shape.cosine + dy * shape.sine) * ia;
-      const float across = (dy * shape.cosine - dx * shape.sine) * ib;
+      const float along = along_0 + along_x * dx, across = across_0 + across_x * dx;
       const float rim = std::min(along * along + across * across, 1.5f);
       const int shadows = static_cast<int>((near_shadow[x >> 6] >> (x & 63)) & 1) +
                           static_cast<int>((far_shadow[x >> 6] >> (x & 63)) & 1);
-      const float light =
-          (1.0f + shape.lean_x * dx + shape.lean_y * dy + shape.bulge * (0.4f - rim)) *
-          (1.0f - 0.5f * scene_.shadow * static_cast<float>(shadows));
+      const float light = (light_0 + shape.lean_x * dx - shape.bulge * rim) *
+                          (1.0f - shadow * static_cast<float>(shadows));
       const uint32_t ux = static_cast<uint32_t>(x);
       const uint32_t u = u_row + static_cast<uint32_t>(shape.u_x) * ux;
       const uint32_t v = v_row + static_cast<uint32_t>(shape.v_x) * ux;
@@ -602,7 +607,7 @@ class Canvas {
 
 // Later shapes would hardly be seen; what is still open shows the ground.
 constexpr int kMaxShapes = 3000;
-constexpr int kOpenEnough = kFine * kFine / 150;
+constexpr int kOpenEnough = kFine * kFine / 100;
 
 }  // namespace
 

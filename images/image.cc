@@ -5,7 +5,6 @@
 #include <cmath>
 #include <opencv2/core.hpp>
 #include <opencv2/imgcodecs.hpp>
-#include <opencv2/imgproc.hpp>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -72,6 +71,15 @@ bool IsCutShort(absl::string_view bytes) {
   return false;
 }
 
+// OpenCV keeps blue first. (Its own conversion would start threads.)
+void SwapRedAndBlue(const uint8_t* in, std::vector<uint8_t>& out) {
+  for (size_t i = 0; i + 2 < out.size(); i += 3) {
+    out[i] = in[i + 2];
+    out[i + 1] = in[i + 1];
+    out[i + 2] = in[i];
+  }
+}
+
 absl::StatusOr<Image> DecodeWithOpenCv(absl::string_view bytes, absl::string_view name) {
   Image image;
   try {
@@ -86,8 +94,7 @@ absl::StatusOr<Image> DecodeWithOpenCv(absl::string_view bytes, absl::string_vie
     image.height = decoded.rows;
     image.width = decoded.cols;
     image.pixels.resize(static_cast<size_t>(image.height) * image.width * 3);
-    cv::Mat rgb(image.height, image.width, CV_8UC3, image.pixels.data());
-    cv::cvtColor(decoded, rgb, cv::COLOR_BGR2RGB);
+    SwapRedAndBlue(decoded.data, image.pixels);
   } catch (const cv::Exception& error) {
     return absl::DataLossError(absl::StrCat(name, ": cannot be decoded: ", error.err));
   }
@@ -113,10 +120,9 @@ absl::StatusOr<Image> DecodeImage(absl::string_view bytes, absl::string_view nam
 
 absl::StatusOr<std::string> EncodePng(const Image& image) {
   try {
-    const cv::Mat rgb(image.height, image.width, CV_8UC3,
-                      const_cast<uint8_t*>(image.pixels.data()));
-    cv::Mat bgr;
-    cv::cvtColor(rgb, bgr, cv::COLOR_RGB2BGR);
+    std::vector<uint8_t> swapped(image.pixels.size());
+    SwapRedAndBlue(image.pixels.data(), swapped);
+    const cv::Mat bgr(image.height, image.width, CV_8UC3, swapped.data());
     std::vector<uint8_t> bytes;
     if (cv::imencode(".png", bgr, bytes)) return std::string(bytes.begin(), bytes.end());
   } catch (const cv::Exception& error) {
