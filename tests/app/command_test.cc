@@ -152,8 +152,8 @@ TEST_F(CommandTest, ACorruptedImageIsSkippedNamedAndFailsPastTheThreshold) {
   const CommandResult allowed = RunCommand(
       {"images", "pack", images, "--out", packed, "--max-unreadable-fraction", "0.5"});
   EXPECT_EQ(allowed.exit_code, 0) << allowed.err;
-  EXPECT_THAT(allowed.err, HasSubstr("skipped a/cut.png"));
-  EXPECT_THAT(*ReadFile(fs::path(packed) / "skipped.csv"), HasSubstr("a/cut.png"));
+  EXPECT_THAT(allowed.err, HasSubstr("skipped cut.png: "));
+  EXPECT_THAT(*ReadFile(fs::path(packed) / "skipped.csv"), HasSubstr("cut.png"));
 }
 
 TEST_F(CommandTest, ATruncatedPackedSetIsNamedWithItsSizes) {
