@@ -50,6 +50,14 @@ Eigen::Map<const ActivationMatrix> View(const torch::Tensor& matrix) {
   return {matrix.data_ptr<float>(), matrix.size(0), matrix.size(1)};
 }
 
+// The digest of the weights: the one their writer noted, or the file's own for
+// files of other programs.
+absl::StatusOr<std::string> WeightsSha256(const std::filesystem::path& path) {
+  IAT_ASSIGN_OR_RETURN(const auto metadata, ReadTensorMetadata(path));
+  const auto noted = metadata.find("sha256");
+  return noted != metadata.end() ? noted->second : Sha256OfFile(path);
+}
+
 class Extraction {
  public:
   Extraction(const ExtractionJob& job, std::string fingerprint, std::string weights_sha256)
@@ -179,9 +187,9 @@ void ExtractionOptions::Describe(OptionVisitor& visitor) {
 }
 
 absl::StatusOr<std::string> ExtractionFingerprint(const ExtractionJob& job) {
-  IAT_ASSIGN_OR_RETURN(auto metadata, ReadTensorMetadata(job.weights));
+  IAT_ASSIGN_OR_RETURN(const std::string weights, WeightsSha256(job.weights));
   return Sha256(absl::StrCat(OptionsText(job.model), OptionsText(job.options),
-                             "animal = ", job.animal, "\nweights = ", metadata["sha256"],
+                             "animal = ", job.animal, "\nweights = ", weights,
                              "\nstimuli = ", job.stimuli->Fingerprint(),
                              "\npreprocessing = ", job.stimuli->preprocessing(),
                              "\ndevice = ", job.device.substr(0, 4), "\n"));
@@ -196,10 +204,10 @@ bool IsExtracted(const ExtractionJob& job) {
 
 absl::Status Extract(const ExtractionJob& job) {
   IAT_ASSIGN_OR_RETURN(const std::string fingerprint, ExtractionFingerprint(job));
-  IAT_ASSIGN_OR_RETURN(auto metadata, ReadTensorMetadata(job.weights));
+  IAT_ASSIGN_OR_RETURN(std::string weights, WeightsSha256(job.weights));
   torch::set_num_threads(1);
   try {
-    Extraction extraction(job, fingerprint, metadata["sha256"]);
+    Extraction extraction(job, fingerprint, std::move(weights));
     IAT_RETURN_IF_ERROR(extraction.LoadModel());
     return WriteAtomically(job.output, [&](const std::filesystem::path& temporary) {
       return extraction.Write(temporary);
