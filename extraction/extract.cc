@@ -205,6 +205,17 @@ bool IsExtracted(const ExtractionJob& job) {
 absl::Status Extract(const ExtractionJob& job) {
   IAT_ASSIGN_OR_RETURN(const std::string fingerprint, ExtractionFingerprint(job));
   IAT_ASSIGN_OR_RETURN(std::string weights, WeightsSha256(job.weights));
+  const PackedSet& stimuli = *job.stimuli;
+  if (stimuli.size() == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(stimuli.folder().string(), ": no stimuli"));
+  }
+  if (stimuli.height() != kInputSide || stimuli.width() != kInputSide) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        stimuli.folder().string(), ": its images are ", stimuli.width(), " x ",
+        stimuli.height(), "; the networks take ", kInputSide, " x ", kInputSide,
+        ": pack the stimuli with size = ", kInputSide));
+  }
   torch::set_num_threads(1);
   try {
     Extraction extraction(job, fingerprint, std::move(weights));
