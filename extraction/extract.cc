@@ -151,15 +151,16 @@ class Extraction {
     for (const std::string& layer : job_.options.layers) {
       const auto pre = Select(recorder.Get({layer, Stage::kPreRelu}), job_.options.scope);
       const auto post = Select(recorder.Get({layer, Stage::kPostRelu}), job_.options.scope);
-      if (!torch::equal(post, pre.clamp_min(0))) {
-        return absl::InternalError(
-            absl::StrCat(job_.animal, ": ", layer, ": post_relu is not max(pre_relu, 0) at ",
-                         "stimuli from \"", job_.stimuli->ids()[begin], "\""));
-      }
       for (const Tap& tap : taps_) {
         if (tap.layer != layer) continue;
         const auto& values = tap.stage == Stage::kPreRelu ? pre : post;
         IAT_RETURN_IF_ERROR(writer.Write(tap, begin, View(values).topRows(rows)));
+      }
+      // After writing: NaN equals nothing, and the writer says where it is.
+      if (!torch::equal(post, pre.clamp_min(0))) {
+        return absl::InternalError(
+            absl::StrCat(job_.animal, ": ", layer, ": post_relu is not max(pre_relu, 0) at ",
+                         "stimuli from \"", job_.stimuli->ids()[begin], "\""));
       }
     }
     return absl::OkStatus();
