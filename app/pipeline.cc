@@ -259,19 +259,22 @@ absl::Status Pipeline::RunTasks(const std::string& stage, const std::string& uni
   }
   Progress progress(stage, unit, StyleFor(options_));
   // The family's progress is the sum over its workers; those not yet started count
-  // as much as the ones that have spoken.
+  // as much as the ones that have spoken. Untrained animals take no steps.
   std::map<const WorkerTask*, std::pair<double, double>> state;
+  const auto num_counted = std::count_if(
+      tasks.begin(), tasks.end(), [&](const Task& t) { return stage != "train" || t.animal.trained; });
   const WorkerEvents events = {
       .progress =
           [&](const WorkerTask& task, double done, double worker_total,
               absl::string_view text) {
+            if (worker_total <= 0.0) return;
             state[&task] = {done, worker_total};
             double sum = 0.0, mean_total = 0.0;
             for (const auto& [unused, pair] : state) {
               sum += pair.first;
               mean_total += pair.second / static_cast<double>(state.size());
             }
-            progress.Update(sum, mean_total * static_cast<double>(workers.size()), text);
+            progress.Update(sum, mean_total * static_cast<double>(num_counted), text);
           },
       .message =
           [&](const WorkerTask& task, absl::string_view text) {

@@ -82,6 +82,7 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
   }
   document.Read("extraction", config.extraction);
   document.Read("compare", config.compare);
+  document.Read("report", config.report);
   IAT_RETURN_IF_ERROR(document.Finish());
 
   if (!IsName(config.run.name)) {
@@ -124,7 +125,7 @@ std::string RunConfig::ResolvedText() const {
     absl::StrAppend(&text, "\n[stimuli.", TomlString(name), "]\n", OptionsText(options));
   }
   absl::StrAppend(&text, "\n[extraction]\n", OptionsText(extraction), "\n[compare]\n",
-                  OptionsText(compare));
+                  OptionsText(compare), "\n[report]\n", OptionsText(report));
   return text;
 }
 

@@ -143,7 +143,28 @@ class Extraction {
       }
       layers.push_back(std::move(layer));
     }
+    IAT_RETURN_IF_ERROR(CheckDisk(path, layers));
     return ActivationWriter::Create(path, job_.stimuli->ids(), layers, metadata_);
+  }
+
+  // HDF5 reports a full disk as "HDF error", after the work.
+  absl::Status CheckDisk(const std::filesystem::path& path,
+                         const std::vector<ActivationWriter::Layer>& layers) const {
+    int64_t bytes = 0;
+    for (const auto& layer : layers) {
+      bytes += static_cast<int64_t>(sizeof(float) * layer.units.channel.size() *
+                                    layer.stages.size()) *
+               job_.stimuli->size();
+    }
+    std::error_code error;
+    const auto space = std::filesystem::space(path.parent_path(), error);
+    if (error || static_cast<int64_t>(space.available) > bytes + bytes / 50) {
+      return absl::OkStatus();
+    }
+    return absl::ResourceExhaustedError(absl::StrCat(
+        job_.output.string(), " needs ", bytes / 1000000 + 1, " MB, ",
+        path.parent_path().string(), " has ", space.available / 1000000,
+        " MB left; free some space or choose another --out"));
   }
 
   absl::Status WriteBatch(const TapRecorder& recorder, int64_t begin, int64_t rows,

@@ -159,24 +159,27 @@ void BlurColumns(const Box& box, uint8_t* plane, int side, uint8_t* scratch) {
   }
 }
 
-// Where each 8-bit hue lies on the six-sided colour circle.
+// How much of the saturation each 8-bit hue takes from R, G and B: a channel is
+// value * (1 - saturation * share).
 struct HueTable {
-  std::array<int32_t, 256> sector;
-  std::array<float, 256> position;
+  std::array<std::array<float, 256>, 3> share;
 
   HueTable() {
     for (int hue = 0; hue < 256; ++hue) {
       const double turn = hue * 6.0 / 255.0;
-      sector[hue] = static_cast<int32_t>(turn);
-      position[hue] = static_cast<float>(turn - sector[hue]);
-      sector[hue] %= 6;
+      const int sector = static_cast<int>(turn);
+      const float rising = static_cast<float>(turn - sector);
+      const float falling = static_cast<float>(1.0 - rising);
+      const float shares[6][3] = {{0, falling, 1}, {rising, 0, 1},  {1, 0, falling},
+                                  {1, rising, 0},  {falling, 1, 0}, {0, 1, rising}};
+      for (int c = 0; c < 3; ++c) share[c][hue] = shares[sector % 6][c];
     }
   }
 };
 
 // Pillow's 8-bit HSV, in its own mixture of single and double precision.
 void ToHsv(const uint8_t* red, const uint8_t* green, const uint8_t* blue, int n,
-           int32_t* hue, int32_t* saturation, int32_t* value) {
+           int32_t* hue, float* saturation, float* value) {
   for (int i = 0; i < n; ++i) {
     const int r = red[i], g = green[i], b = blue[i];
     const int high = std::max(r, std::max(g, b));
@@ -194,28 +197,18 @@ void ToHsv(const uint8_t* red, const uint8_t* green, const uint8_t* blue, int n,
     const float s = spread / static_cast<float>(std::max(high, 1));
     const bool coloured = high != low;
     hue[i] = coloured ? static_cast<int32_t>(static_cast<float>(turn) * 255.0) : 0;
-    saturation[i] = coloured ? static_cast<int32_t>(s * 255.0) : 0;
-    value[i] = high;
+    const float steps =
+        static_cast<float>(coloured ? static_cast<int32_t>(s * 255.0) : 0);
+    saturation[i] = steps / 255.0f;
+    value[i] = static_cast<float>(high);
   }
 }
 
-void FromHsv(const int32_t* sector, const float* position, const int32_t* saturation,
-             const int32_t* value, int n, uint8_t* red, uint8_t* green, uint8_t* blue) {
+void FromHsv(const float* share, const float* saturation, const float* value, int n,
+             uint8_t* out) {
   for (int i = 0; i < n; ++i) {
-    const float fs = static_cast<float>(saturation[i] / 255.0);
-    const float f = position[i];
-    const int v = value[i];
-    // With no saturation all three equal v.
-    const int p = static_cast<int>(v * (1.0 - fs) + 0.5);
-    const int q = static_cast<int>(v * (1.0 - static_cast<double>(fs * f)) + 0.5);
-    const int t = static_cast<int>(v * (1.0 - fs * (1.0 - f)) + 0.5);
-    const int k = sector[i];
-    const int r = (k == 0 || k == 5) ? v : (k == 1 ? q : (k == 4 ? t : p));
-    const int g = (k == 1 || k == 2) ? v : (k == 0 ? t : (k == 3 ? q : p));
-    const int b = (k == 3 || k == 4) ? v : (k == 2 ? t : (k == 5 ? q : p));
-    red[i] = static_cast<uint8_t>(r);
-    green[i] = static_cast<uint8_t>(g);
-    blue[i] = static_cast<uint8_t>(b);
+    out[i] = static_cast<uint8_t>(
+        static_cast<int>(value[i] * (1.0f - saturation[i] * share[i]) + 0.5f));
   }
 }
 
@@ -319,18 +312,16 @@ void Hue(uint8_t* planes, int area, float turns) {
   // torchvision adds uint8(turns * 255): towards zero, then modulo 256.
   const int shift = static_cast<int>(turns * 255.0f);
   constexpr int kBlock = 256;
-  alignas(64) int32_t hue[kBlock], saturation[kBlock], value[kBlock], sector[kBlock];
-  alignas(64) float position[kBlock];
+  alignas(64) int32_t hue[kBlock];
+  alignas(64) float saturation[kBlock], value[kBlock], share[kBlock];
   for (int start = 0; start < area; start += kBlock) {
     const int n = std::min(kBlock, area - start);
-    uint8_t *red = planes + start, *green = red + area, *blue = green + area;
-    ToHsv(red, green, blue, n, hue, saturation, value);
-    for (int i = 0; i < n; ++i) {
-      const int turned = (hue[i] + shift) & 255;
-      sector[i] = table.sector[turned];
-      position[i] = table.position[turned];
+    uint8_t* red = planes + start;
+    ToHsv(red, red + area, red + 2 * area, n, hue, saturation, value);
+    for (int c = 0; c < 3; ++c) {
+      for (int i = 0; i < n; ++i) share[i] = table.share[c][(hue[i] + shift) & 255];
+      FromHsv(share, saturation, value, n, red + c * area);
     }
-    FromHsv(sector, position, saturation, value, n, red, green, blue);
   }
 }
 

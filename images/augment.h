@@ -86,8 +86,8 @@ AugmentOptions SimClrAugmentation();
 void AugmentInto(const AugmentOptions& options, const uint8_t* pixels, int height,
                  int width, RandomStream& stream, float* chw_out);
 
-// The steps of AugmentInto, one by one, on planes: three times `area` bytes, all
-// red, then green, then blue. Each equals Pillow's to the grey level it names.
+// The steps of AugmentInto, one by one, on planes: `area` bytes of red, then of
+// green, then of blue. Each gives Pillow's bytes (tests/golden/images).
 namespace augment {
 
 struct CropBox {
@@ -96,14 +96,13 @@ struct CropBox {
 CropBox RandomCrop(const AugmentOptions& options, int height, int width,
                    RandomStream& stream);
 
-// Exact.
 void Grayscale(uint8_t* planes, int area);
 void Brightness(uint8_t* planes, int area, float factor);
 void Contrast(uint8_t* planes, int area, float factor);
 void Saturation(uint8_t* planes, int area, float factor);
 // Turns by `turns` of the circle, in [-0.5, 0.5], on 8-bit hue.
 void Hue(uint8_t* planes, int area, float turns);
-// Exact but for one grey level where the box weights round differently.
+// Three box passes along rows, three along columns; deviation in pixels, up to 10.
 // `scratch` holds `area` bytes.
 void GaussianBlur(uint8_t* planes, int side, float deviation, uint8_t* scratch);
 

@@ -215,7 +215,7 @@ Scene DrawScene(RandomStream& stream) {
       mode > 0.4f && mode < 0.75f ? Between(stream, 0.35f, 0.65f) : 0.0f;
   const float saturation = Between(stream, 0.05f, 0.85f);
   const float brightness = Between(stream, 0.32f, 0.72f);
-  const float brightness_spread = Between(stream, 0.15f, 0.45f);
+  const float brightness_spread = Between(stream, 0.2f, 0.6f);
   scene.num_colours = 3 + static_cast<int>(stream.UniformInt(4));
   for (int i = 0; i < scene.num_colours; ++i) {
     const float turned = hue + (i % 2 == 1 ? opposite : 0.0f) +
@@ -227,8 +227,8 @@ Scene DrawScene(RandomStream& stream) {
   }
   scene.colour_jitter = Between(stream, 0.03f, 0.12f);
 
-  scene.min_radius = LogBetween(stream, 2.0f, 9.0f);
-  scene.max_radius = LogBetween(stream, 34.0f, 90.0f);
+  scene.min_radius = LogBetween(stream, 2.6f, 9.0f);
+  scene.max_radius = LogBetween(stream, 28.0f, 80.0f);
   scene.size_exponent = Between(stream, 2.6f, 3.3f);
   float total = 0;
   for (float& share : scene.kind_up_to) {
@@ -244,7 +244,7 @@ Scene DrawScene(RandomStream& stream) {
   for (int& texture : scene.textures) {
     texture = static_cast<int>(stream.UniformInt(kNumTextures));
   }
-  scene.texture_contrast = Between(stream, 0.02f, 0.22f);
+  scene.texture_contrast = Between(stream, 0.05f, 0.5f);
   scene.texture_scale = LogBetween(stream, 0.35f, 1.6f);
 
   const float angle = Between(stream, 0.0f, 2 * std::numbers::pi_v<float>);
@@ -253,9 +253,9 @@ Scene DrawScene(RandomStream& stream) {
   scene.bulge = stream.UniformFloat() < 0.5f ? Between(stream, 0.1f, 0.5f) : 0.05f;
   scene.shadow = Between(stream, 0.0f, 0.5f);
   scene.shadow_reach = Between(stream, 1.0f, 7.0f);
-  scene.slope_x = Between(stream, -0.25f, 0.25f);
-  scene.slope_y = Between(stream, -0.25f, 0.25f);
-  scene.softness = Between(stream, 0.08f, 0.17f);
+  scene.slope_x = Between(stream, -0.2f, 0.2f);
+  scene.slope_y = Between(stream, -0.2f, 0.2f);
+  scene.softness = Between(stream, 0.0f, 0.06f);
   return scene;
 }
 
@@ -391,37 +391,35 @@ class Canvas {
 
   int num_open() const { return num_open_; }
 
-  void Add(const Shape& shape) {
-    float top = shape.y, bottom = shape.y;
+  // Finds the pixels of each row that `shape` covers, and whether any is open.
+  bool Trace(const Shape& shape) {
     if (shape.is_ellipse) {
-      const float reach =
-          std::sqrt(shape.along * shape.along * shape.sine * shape.sine +
-                    shape.across * shape.across * shape.cosine * shape.cosine);
-      top -= reach;
-      bottom += reach;
+      TraceEllipse(shape);
     } else {
-      for (int i = 0; i < shape.num_corners; ++i) {
-        top = std::min(top, shape.corner_y[i]);
-        bottom = std::max(bottom, shape.corner_y[i]);
+      TracePolygon(shape);
+    }
+    for (int row = first_; row < last_; ++row) {
+      begins_[row] = PixelAt(left_[row]);
+      ends_[row] = PixelAt(right_[row]);
+    }
+    for (int row = first_; row < last_; ++row) {
+      const int begin = begins_[row], end = ends_[row];
+      if (begin >= end || is_full_[row]) continue;
+      for (int w = begin / 64; w <= (end - 1) / 64; ++w) {
+        if ((SpanBits(begin, end, w) & ~covered_.rows[row][w]) != 0) return true;
       }
     }
-    const int first = std::max(0, static_cast<int>(std::ceil(top - 0.5f)));
-    const int last = std::min(kFine, static_cast<int>(std::ceil(bottom - 0.5f)));
-    for (int row = first; row < last; ++row) {
-      float left = 0, right = 0;
-      if (!Extent(shape, static_cast<float>(row) + 0.5f, left, right)) continue;
-      left = std::max(left, -1.0f);
-      right = std::min(right, kFine + 1.0f);
-      const int begin = std::max(0, static_cast<int>(std::ceil(left - 0.5f)));
-      const int end = std::min(kFine, static_cast<int>(std::ceil(right - 0.5f)));
-      begins_[row] = begin;
-      ends_[row] = end;
-      if (begin < end)
-        DrawSpan(shape, row, begin, end);
-      else
-        begins_[row] = ends_[row] = 0;
+    return false;
+  }
+
+  // Paints the traced pixels of `shape` that are open.
+  void Add(const Shape& shape) {
+    for (int row = first_; row < last_; ++row) {
+      if (begins_[row] < ends_[row] && !is_full_[row]) {
+        DrawSpan(shape, row, begins_[row], ends_[row]);
+      }
     }
-    if (scene_.shadow > 0) CastShadows(shape, first, last);
+    if (scene_.shadow > 0) CastShadows(shape);
   }
 
   // What no shape has covered.
@@ -460,42 +458,73 @@ class Canvas {
   }
 
  private:
-  static bool Extent(const Shape& shape, float y, float& left, float& right) {
-    if (shape.is_ellipse) {
-      const float dy = y - shape.y;
-      const float ia = 1.0f / (shape.along * shape.along);
-      const float ib = 1.0f / (shape.across * shape.across);
-      const float a = shape.cosine * shape.cosine * ia + shape.sine * shape.sine * ib;
-      const float b = shape.cosine * shape.sine * (ia - ib) * dy;
-      const float c =
-          (shape.sine * shape.sine * ia + shape.cosine * shape.cosine * ib) * dy * dy;
-      const float inside = b * b - a * (c - 1.0f);
-      if (inside <= 0) return false;
-      const float half = std::sqrt(inside);
-      left = shape.x + (-b - half) / a;
-      right = shape.x + (-b + half) / a;
-      return true;
+  // Rows whose centres lie between y = top and bottom.
+  void SetRows(float top, float bottom) {
+    first_ = std::max(0, static_cast<int>(std::ceil(top - 0.5f)));
+    last_ = std::min(kFine, static_cast<int>(std::ceil(bottom - 0.5f)));
+  }
+
+  // The first pixel whose centre lies right of x: rounded half up, at least 0.
+  static int PixelAt(float x) {
+    return static_cast<int>(std::min(std::max(x, 0.0f), kFine + 0.0f) + 0.5f);
+  }
+
+  void TraceEllipse(const Shape& shape) {
+    const float ia = 1.0f / (shape.along * shape.along);
+    const float ib = 1.0f / (shape.across * shape.across);
+    const float cc = shape.cosine * shape.cosine, ss = shape.sine * shape.sine;
+    // a dx^2 + 2 b dx dy + c dy^2 = 1
+    const float a = cc * ia + ss * ib, b = shape.cosine * shape.sine * (ia - ib);
+    const float c = ss * ia + cc * ib;
+    const float reach = std::sqrt(ss / ia + cc / ib);
+    SetRows(shape.y - reach, shape.y + reach);
+    const float per_a = 1.0f / a;
+    for (int row = first_; row < last_; ++row) {
+      const float dy = static_cast<float>(row) + 0.5f - shape.y;
+      const float half =
+          std::sqrt(std::max(b * b * dy * dy - a * (c * dy * dy - 1.0f), 0.0f));
+      left_[row] = shape.x + (-b * dy - half) * per_a;
+      right_[row] = shape.x + (-b * dy + half) * per_a;
     }
-    left = 1e9f;
-    right = -1e9f;
+  }
+
+  // Convex: each row meets two edges, one on either side.
+  void TracePolygon(const Shape& shape) {
+    float top = shape.corner_y[0], bottom = top;
+    for (int i = 1; i < shape.num_corners; ++i) {
+      top = std::min(top, shape.corner_y[i]);
+      bottom = std::max(bottom, shape.corner_y[i]);
+    }
+    SetRows(top, bottom);
+    for (int row = first_; row < last_; ++row) {
+      left_[row] = kFine;
+      right_[row] = 0;
+    }
     int previous = shape.num_corners - 1;
     for (int i = 0; i < shape.num_corners; previous = i++) {
-      const float y0 = shape.corner_y[previous], y1 = shape.corner_y[i];
-      if ((y0 <= y) == (y1 <= y)) continue;
-      const float x0 = shape.corner_x[previous];
-      const float x = x0 + (shape.corner_x[i] - x0) * (y - y0) / (y1 - y0);
-      left = std::min(left, x);
-      right = std::max(right, x);
+      const int upper = shape.corner_y[previous] < shape.corner_y[i] ? previous : i;
+      const int lower = upper == i ? previous : i;
+      const float y0 = shape.corner_y[upper], x0 = shape.corner_x[upper];
+      const float height = shape.corner_y[lower] - y0;
+      if (height <= 0) continue;
+      const float step = (shape.corner_x[lower] - x0) / height;
+      const int from = std::max(first_, static_cast<int>(std::ceil(y0 - 0.5f)));
+      const int to = std::min(last_, static_cast<int>(std::ceil(y0 + height - 0.5f)));
+      for (int row = from; row < to; ++row) {
+        const float x = x0 + step * (static_cast<float>(row) + 0.5f - y0);
+        left_[row] = std::min(left_[row], x);
+        right_[row] = std::max(right_[row], x);
+      }
     }
-    return left < right;
   }
 
   void DrawSpan(const Shape& shape, int row, int begin, int end) {
-    for (int w = begin / 64; w <= (end - 1) / 64; ++w) {
+    uint64_t all = ~uint64_t{0};
+    for (int w = 0; w < kWords; ++w) {
       uint64_t& covered = covered_.rows[row][w];
       uint64_t open = SpanBits(begin, end, w) & ~covered;
-      if (open == 0) continue;
       covered |= open;
+      all &= covered;
       num_open_ -= std::popcount(open);
       // Runs of neighbouring open pixels.
       while (open != 0) {
@@ -506,11 +535,19 @@ class Canvas {
         open &= ~uint64_t{0} << (start + length);
       }
     }
+    is_full_[row] = all == ~uint64_t{0};
   }
 
   void Paint(const Shape& shape, int row, int begin, int length) {
     const float dy = static_cast<float>(row) + 0.5f - shape.y;
-    const float ia = 1.0f / shape.along, ib = 1.0f / shape.across;
+    // Along and across the shape in units of its extents, and the light: all linear
+    // in x.
+    const float along_x = shape.cosine / shape.along,
+                across_x = -shape.sine / shape.across;
+    const float along_0 = dy * shape.sine / shape.along;
+    const float across_0 = dy * shape.cosine / shape.across;
+    const float light_0 = 1.0f + 0.4f * shape.bulge + shape.lean_y * dy;
+    const float shadow = 0.5f * scene_.shadow;
     const auto& near_shadow = near_shadow_.rows[row];
     const auto& far_shadow = far_shadow_.rows[row];
     const uint32_t u_row = static_cast<uint32_t>(shape.u) +
@@ -520,14 +557,12 @@ class Canvas {
     float* out = &pixels_[(row * kFine + begin) * 3];
     for (int x = begin; x < begin + length; ++x, out += 3) {
       const float dx = static_cast<float>(x) + 0.5f - shape.x;
-      const float along = (dx * shape.cosine + dy * shape.sine) * ia;
-      const float across = (dy * shape.cosine - dx * shape.sine) * ib;
+      const float along = along_0 + along_x * dx, across = across_0 + across_x * dx;
       const float rim = std::min(along * along + across * across, 1.5f);
       const int shadows = static_cast<int>((near_shadow[x >> 6] >> (x & 63)) & 1) +
                           static_cast<int>((far_shadow[x >> 6] >> (x & 63)) & 1);
-      const float light =
-          (1.0f + shape.lean_x * dx + shape.lean_y * dy + shape.bulge * (0.4f - rim)) *
-          (1.0f - 0.5f * scene_.shadow * static_cast<float>(shadows));
+      const float light = (light_0 + shape.lean_x * dx - shape.bulge * rim) *
+                          (1.0f - shadow * static_cast<float>(shadows));
       const uint32_t ux = static_cast<uint32_t>(x);
       const uint32_t u = u_row + static_cast<uint32_t>(shape.u_x) * ux;
       const uint32_t v = v_row + static_cast<uint32_t>(shape.v_x) * ux;
@@ -542,21 +577,19 @@ class Canvas {
 
   // Away from the light, on whatever comes to lie behind: twice, at half and at
   // full reach, which softens the edge.
-  void CastShadows(const Shape& shape, int first, int last) {
+  void CastShadows(const Shape& shape) {
     const float reach = std::min(scene_.shadow_reach, 0.6f * shape.across + 0.5f);
-    Cast(near_shadow_, first, last, 0.5f * reach);
-    Cast(far_shadow_, first, last, reach);
+    Cast(near_shadow_, 0.5f * reach);
+    Cast(far_shadow_, reach);
   }
 
-  void Cast(BitPlane& plane, int first, int last, float reach) {
+  void Cast(BitPlane& plane, float reach) {
     const int dx = static_cast<int>(std::nearbyint(-reach * scene_.light[0]));
     const int dy = static_cast<int>(std::nearbyint(-reach * scene_.light[1]));
-    for (int row = std::max(first, -dy); row < std::min(last, kFine - dy); ++row) {
-      const int begin = std::max(begins_[row] + dx, 0),
-                end = std::min(ends_[row] + dx, kFine);
-      if (begins_[row] >= ends_[row] || begin >= end) continue;
-      for (int w = begin / 64; w <= (end - 1) / 64; ++w) {
-        plane.rows[row + dy][w] |= SpanBits(begin, end, w);
+    for (int row = std::max(first_, -dy); row < std::min(last_, kFine - dy); ++row) {
+      if (begins_[row] >= ends_[row] || is_full_[row + dy]) continue;
+      for (int w = 0; w < kWords; ++w) {
+        plane.rows[row + dy][w] |= SpanBits(begins_[row] + dx, ends_[row] + dx, w);
       }
     }
   }
@@ -564,13 +597,17 @@ class Canvas {
   const Scene& scene_;
   int num_open_ = kFine * kFine;
   BitPlane covered_, near_shadow_, far_shadow_;
+  std::array<bool, kFine> is_full_{};
+  // The traced shape: rows [first_, last_), in each pixels [begin, end).
+  int first_ = 0, last_ = 0;
   std::array<int, kFine> begins_{}, ends_{};
+  std::array<float, kFine> left_{}, right_{};
   std::array<float, 3 * kFine * kFine> pixels_;
 };
 
 // Later shapes would hardly be seen; what is still open shows the ground.
 constexpr int kMaxShapes = 3000;
-constexpr int kOpenEnough = kFine * kFine / 400;
+constexpr int kOpenEnough = kFine * kFine / 100;
 
 }  // namespace
 
@@ -596,9 +633,11 @@ Image DeadLeaves::Render(int64_t index) const {
   Shape shape;
   for (int i = 0; i < kMaxShapes && canvas.num_open() > kOpenEnough; ++i) {
     DrawOutline(scene, stream, shape);
+    if (!canvas.Trace(shape)) continue;
     DrawSurface(scene, world_->textures, stream, shape);
     canvas.Add(shape);
   }
+  DrawSurface(scene, world_->textures, stream, shape);
   canvas.AddGround(shape);
   return canvas.Reduce();
 }

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <opencv2/core.hpp>
 #include <opencv2/imgcodecs.hpp>
-#include <opencv2/imgproc.hpp>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -25,12 +24,60 @@ constexpr int kCropSide = 224;
 constexpr std::array<absl::string_view, 7> kExtensions = {".jpg", ".jpeg", ".png", ".bmp",
                                                           ".tif", ".tiff", ".webp"};
 
+constexpr absl::string_view kPngSignature = "\x89PNG\r\n\x1a\n";
+
 bool HasKnownSignature(absl::string_view bytes) {
-  return absl::StartsWith(bytes, "\x89PNG\r\n\x1a\n") || absl::StartsWith(bytes, "BM") ||
+  return absl::StartsWith(bytes, kPngSignature) || absl::StartsWith(bytes, "BM") ||
          absl::StartsWith(bytes, absl::string_view("II*\0", 4)) ||
          absl::StartsWith(bytes, absl::string_view("MM\0*", 4)) ||
          (absl::StartsWith(bytes, "RIFF") && bytes.size() >= 12 &&
           bytes.substr(8, 4) == "WEBP");
+}
+
+// Whether the chunks of a PNG file, each a length, a name, data and a checksum,
+// follow one another to the closing IEND.
+bool IsWholePng(absl::string_view bytes) {
+  constexpr size_t kChunkOverhead = 12;
+  bytes.remove_prefix(kPngSignature.size());
+  while (bytes.size() >= kChunkOverhead) {
+    size_t length = 0;
+    for (int i = 0; i < 4; ++i) length = length << 8 | static_cast<uint8_t>(bytes[i]);
+    if (length > bytes.size() - kChunkOverhead) return false;
+    if (bytes.substr(4, 4) == "IEND") return true;
+    bytes.remove_prefix(length + kChunkOverhead);
+  }
+  return false;
+}
+
+uint64_t LittleEndian32(absl::string_view bytes, size_t at) {
+  uint64_t value = 0;
+  for (size_t i = 4; i > 0; --i) {
+    value = value << 8 | static_cast<uint8_t>(bytes[at + i - 1]);
+  }
+  return value;
+}
+
+// Whether the file is shorter than its own header says. Asked before decoding,
+// because codecs complain on stderr. TIFF, read at offsets, is left to its codec.
+bool IsCutShort(absl::string_view bytes) {
+  if (absl::StartsWith(bytes, kPngSignature)) return !IsWholePng(bytes);
+  constexpr size_t kBmpHeader = 26, kRiffHeader = 8;
+  if (absl::StartsWith(bytes, "BM")) {
+    return bytes.size() < kBmpHeader || LittleEndian32(bytes, 2) > bytes.size();
+  }
+  if (absl::StartsWith(bytes, "RIFF")) {
+    return LittleEndian32(bytes, 4) + kRiffHeader > bytes.size();
+  }
+  return false;
+}
+
+// OpenCV keeps blue first. (Its own conversion would start threads.)
+void SwapRedAndBlue(const uint8_t* in, std::vector<uint8_t>& out) {
+  for (size_t i = 0; i + 2 < out.size(); i += 3) {
+    out[i] = in[i + 2];
+    out[i + 1] = in[i + 1];
+    out[i + 2] = in[i];
+  }
 }
 
 absl::StatusOr<Image> DecodeWithOpenCv(absl::string_view bytes, absl::string_view name) {
@@ -47,8 +94,7 @@ absl::StatusOr<Image> DecodeWithOpenCv(absl::string_view bytes, absl::string_vie
     image.height = decoded.rows;
     image.width = decoded.cols;
     image.pixels.resize(static_cast<size_t>(image.height) * image.width * 3);
-    cv::Mat rgb(image.height, image.width, CV_8UC3, image.pixels.data());
-    cv::cvtColor(decoded, rgb, cv::COLOR_BGR2RGB);
+    SwapRedAndBlue(decoded.data, image.pixels);
   } catch (const cv::Exception& error) {
     return absl::DataLossError(absl::StrCat(name, ": cannot be decoded: ", error.err));
   }
@@ -65,15 +111,18 @@ absl::StatusOr<Image> DecodeImage(absl::string_view bytes, absl::string_view nam
     return absl::InvalidArgumentError(
         absl::StrCat(name, ": not an image; expected JPEG, PNG, BMP, TIFF or WebP data"));
   }
+  if (IsCutShort(bytes)) {
+    return absl::DataLossError(
+        absl::StrCat(name, ": truncated image: only ", bytes.size(), " bytes"));
+  }
   return DecodeWithOpenCv(bytes, name);
 }
 
 absl::StatusOr<std::string> EncodePng(const Image& image) {
   try {
-    const cv::Mat rgb(image.height, image.width, CV_8UC3,
-                      const_cast<uint8_t*>(image.pixels.data()));
-    cv::Mat bgr;
-    cv::cvtColor(rgb, bgr, cv::COLOR_RGB2BGR);
+    std::vector<uint8_t> swapped(image.pixels.size());
+    SwapRedAndBlue(image.pixels.data(), swapped);
+    const cv::Mat bgr(image.height, image.width, CV_8UC3, swapped.data());
     std::vector<uint8_t> bytes;
     if (cv::imencode(".png", bgr, bytes)) return std::string(bytes.begin(), bytes.end());
   } catch (const cv::Exception& error) {

@@ -577,17 +577,18 @@ absl::StatusOr<std::unique_ptr<ImageSource>> ImageSource::Open(
     for (const std::string& path : options.paths)
       IAT_RETURN_IF_ERROR(source->AddPart(path));
   }
-  std::unordered_map<std::string, std::string> source_of_id;
+  std::unordered_map<std::string, size_t> row_of_id;
   std::set<std::string> label_names;
   for (size_t p = 0; p < source->parts_.size(); ++p) {
     IAT_ASSIGN_OR_RETURN(std::vector<ImageEntry> entries, source->parts_[p]->List());
     for (size_t i = 0; i < entries.size(); ++i) {
-      const auto [first, is_new] = source_of_id.emplace(entries[i].id, entries[i].source);
+      const auto [first, is_new] =
+          row_of_id.emplace(entries[i].id, source->entries_.size());
       if (!is_new) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("image id \"", entries[i].id, "\" occurs twice: in ",
-                         first->second, " and in ", entries[i].source,
-                         "; ids (paths inside a source) must be unique"));
+        return absl::InvalidArgumentError(absl::StrCat(
+            "image id \"", entries[i].id, "\" occurs twice: in ",
+            source->entries_[first->second].source, " and in ", entries[i].source,
+            "; ids (paths inside a source) must be unique"));
       }
       if (!entries[i].label_name.empty()) label_names.insert(entries[i].label_name);
       source->positions_.emplace_back(static_cast<int>(p), static_cast<int64_t>(i));

@@ -18,6 +18,8 @@
 // Order       folders by path in byte order, archives as they are stored, several
 //             paths one after the other. Left out: hidden files, macOS's
 //             "__MACOSX" twins, and files without an image's extension.
+// Subset      `count` rows drawn by `subset_seed` from everything available, before
+//             any is decoded: unreadable ones among them are missing in the end.
 //
 // Example:
 //   ImageOptions options;

@@ -348,7 +348,7 @@ TrainingOptions TrainingOptions::DefaultsFor(const std::string& objective) {
   if (objective == "simclr") {
     options.batch_size = 128;
     options.schedule = {
-        .learning_rate = 0.06, .schedule = "cosine", .step_epochs = {}, .warmup_epochs = 1.0};
+        .learning_rate = 0.02, .schedule = "cosine", .step_epochs = {}, .warmup_epochs = 1.0};
     options.augmentation = SimClrAugmentation();
   }
   return options;

@@ -1,0 +1,84 @@
+#include "similarity/linear_algebra.h"
+
+#include <cblas.h>
+#include <lapacke.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace iat {
+namespace {
+
+// BLAS refuses a leading dimension of 0, which empty matrices have.
+int Stride(Eigen::Index stride) {
+  return static_cast<int>(std::max<Eigen::Index>(stride, 1));
+}
+
+}  // namespace
+
+template <>
+void MultiplyTile<double>(bool transpose_a, Eigen::Index rows, Eigen::Index cols,
+                          Eigen::Index depth, const double* a, Eigen::Index a_stride,
+                          const double* b, Eigen::Index b_stride, double* c,
+                          Eigen::Index c_stride) {
+  cblas_dgemm(CblasColMajor, transpose_a ? CblasTrans : CblasNoTrans, CblasNoTrans,
+              static_cast<int>(rows), static_cast<int>(cols), static_cast<int>(depth),
+              1.0, a, Stride(a_stride), b, Stride(b_stride), 0.0, c, Stride(c_stride));
+}
+
+template <>
+void MultiplyTile<float>(bool transpose_a, Eigen::Index rows, Eigen::Index cols,
+                         Eigen::Index depth, const float* a, Eigen::Index a_stride,
+                         const float* b, Eigen::Index b_stride, float* c,
+                         Eigen::Index c_stride) {
+  cblas_sgemm(CblasColMajor, transpose_a ? CblasTrans : CblasNoTrans, CblasNoTrans,
+              static_cast<int>(rows), static_cast<int>(cols), static_cast<int>(depth),
+              1.0f, a, Stride(a_stride), b, Stride(b_stride), 0.0f, c, Stride(c_stride));
+}
+
+Eigen::MatrixXd Product(const Eigen::MatrixXd& a, const Eigen::MatrixXd& b) {
+  Eigen::MatrixXd c = Eigen::MatrixXd::Zero(a.rows(), b.cols());
+  if (c.size() == 0 || a.cols() == 0) return c;
+  MultiplyTile(false, a.rows(), b.cols(), a.cols(), a.data(), a.rows(), b.data(),
+               b.rows(), c.data(), c.rows());
+  return c;
+}
+
+Eigen::MatrixXd TransposedProduct(const Eigen::MatrixXd& a, const Eigen::MatrixXd& b) {
+  Eigen::MatrixXd c = Eigen::MatrixXd::Zero(a.cols(), b.cols());
+  if (c.size() == 0 || a.rows() == 0) return c;
+  MultiplyTile(true, a.cols(), b.cols(), a.rows(), a.data(), a.rows(), b.data(), b.rows(),
+               c.data(), c.rows());
+  return c;
+}
+
+Eigen::MatrixXd LowerGram(const Eigen::MatrixXd& a, bool outer) {
+  const Eigen::Index size = outer ? a.rows() : a.cols();
+  const Eigen::Index depth = outer ? a.cols() : a.rows();
+  Eigen::MatrixXd gram = Eigen::MatrixXd::Zero(size, size);
+  if (size == 0 || depth == 0) return gram;
+  cblas_dsyrk(CblasColMajor, CblasLower, outer ? CblasNoTrans : CblasTrans,
+              static_cast<int>(size), static_cast<int>(depth), 1.0, a.data(),
+              Stride(a.rows()), 0.0, gram.data(), Stride(size));
+  return gram;
+}
+
+absl::StatusOr<SymmetricEigen> Eigendecompose(Eigen::MatrixXd lower) {
+  SymmetricEigen result;
+  const int size = static_cast<int>(lower.rows());
+  result.values.resize(size);
+  if (size > 0) {
+    const int info = LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'L', size, lower.data(), size,
+                                    result.values.data());
+    if (info != 0) {
+      return absl::InternalError(
+          absl::StrCat("eigendecomposition of a ", size, " x ", size,
+                       " matrix did not converge (dsyevd: ", info, ")"));
+    }
+  }
+  result.vectors = std::move(lower);
+  return result;
+}
+
+}  // namespace iat

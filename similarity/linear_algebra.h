@@ -1,0 +1,43 @@
+// The dense kernels that the engine is built from: matrix products through BLAS,
+// symmetric eigendecomposition through LAPACK, on column-major matrices.
+//
+// One BLAS thread is assumed (SetBlasThreads(1)); callers run cells side by side.
+// BLAS is called by name rather than through EIGEN_USE_BLAS, which would have to
+// be set alike in every source that includes Eigen.
+
+#ifndef IAT_SIMILARITY_LINEAR_ALGEBRA_H_
+#define IAT_SIMILARITY_LINEAR_ALGEBRA_H_
+
+#include <Eigen/Core>
+
+#include "absl/status/statusor.h"
+
+namespace iat {
+
+// A * B.
+Eigen::MatrixXd Product(const Eigen::MatrixXd& a, const Eigen::MatrixXd& b);
+// A' * B.
+Eigen::MatrixXd TransposedProduct(const Eigen::MatrixXd& a, const Eigen::MatrixXd& b);
+// A * A' where `outer`, else A' * A; only the lower triangle is filled.
+Eigen::MatrixXd LowerGram(const Eigen::MatrixXd& a, bool outer);
+
+// C = op(A) * B on raw column-major storage with leading dimensions, for tiles:
+// C is rows x cols, the shared dimension is `depth`. float or double.
+template <typename Scalar>
+void MultiplyTile(bool transpose_a, Eigen::Index rows, Eigen::Index cols,
+                  Eigen::Index depth, const Scalar* a, Eigen::Index a_stride,
+                  const Scalar* b, Eigen::Index b_stride, Scalar* c,
+                  Eigen::Index c_stride);
+
+struct SymmetricEigen {
+  Eigen::VectorXd values;   // ascending
+  Eigen::MatrixXd vectors;  // one a column
+};
+
+// Reads the lower triangle. LAPACK's dsyevd: 2 to 6 times faster than Eigen's own
+// solver on one thread. Internal when it does not converge (not finite input).
+absl::StatusOr<SymmetricEigen> Eigendecompose(Eigen::MatrixXd lower);
+
+}  // namespace iat
+
+#endif  // IAT_SIMILARITY_LINEAR_ALGEBRA_H_

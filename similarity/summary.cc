@@ -1,0 +1,304 @@
+#include "similarity/summary.h"
+
+#include <algorithm>
+#include <boost/math/distributions/students_t.hpp>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <tuple>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+namespace iat {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr size_t kFewestAnimals = 4;
+constexpr double kCoverage = 0.95;
+
+using Pair = std::pair<std::string, std::string>;  // source, target
+// One value for each ordered pair and split.
+using Measurements = std::map<Pair, std::map<int64_t, double>>;
+
+auto Tied(const SummaryKey& k) {
+  return std::tie(k.stimuli, k.family, k.source_layer, k.target_layer, k.source_stage,
+                  k.target_stage, k.source_scope, k.target_scope, k.num_fit_stimuli,
+                  k.num_test_stimuli, k.num_source_units, k.num_target_units);
+}
+
+struct KeyLess {
+  bool operator()(const std::pair<SummaryKey, std::string>& a,
+                  const std::pair<SummaryKey, std::string>& b) const {
+    const auto ka = Tied(a.first), kb = Tied(b.first);
+    return ka != kb ? ka < kb : a.second < b.second;
+  }
+};
+
+using Groups = std::map<std::pair<SummaryKey, std::string>, Measurements, KeyLess>;
+
+std::string Family(const std::string& animal) {
+  const size_t dash = animal.rfind('-');
+  if (dash == std::string::npos || dash == 0 || dash + 1 == animal.size() ||
+      animal.find_first_not_of("0123456789", dash + 1) != std::string::npos) {
+    return animal;
+  }
+  return animal.substr(0, dash);
+}
+
+SummaryKey KeyOf(const ScoreRow& row) {
+  const std::string source = Family(row.source_animal),
+                    target = Family(row.target_animal);
+  return {row.stimuli,
+          source == target ? source : absl::StrCat(source, "->", target),
+          row.source_layer,
+          row.target_layer,
+          row.source_stage,
+          row.target_stage,
+          row.source_scope,
+          row.target_scope,
+          row.num_fit_stimuli,
+          row.num_test_stimuli,
+          row.num_source_units,
+          row.num_target_units};
+}
+
+Pair Unordered(const Pair& pair) { return std::minmax(pair.first, pair.second); }
+
+// Mean over pairs of the mean of their directions, without the pairs of `left_out`.
+double MeanOverPairs(const std::map<Pair, double>& value_of_pair,
+                     const std::string* left_out) {
+  std::map<Pair, std::pair<double, int>> of_unordered;
+  for (const auto& [pair, value] : value_of_pair) {
+    if (std::isnan(value)) continue;
+    if (left_out != nullptr && (pair.first == *left_out || pair.second == *left_out))
+      continue;
+    auto& [sum, count] = of_unordered[Unordered(pair)];
+    sum += value;
+    ++count;
+  }
+  double sum = 0.0;
+  for (const auto& [pair, directions] : of_unordered) {
+    sum += directions.first / directions.second;
+  }
+  return sum / static_cast<double>(of_unordered.size());  // 0 / 0 is NaN
+}
+
+struct Aggregate {
+  Interval r2;
+  int64_t num_animals = 0, num_pairs = 0, num_splits = 0, num_empty = 0;
+};
+
+Aggregate AggregateOf(const Measurements& measurements) {
+  Aggregate aggregate;
+  std::map<Pair, double> value_of_pair;
+  std::set<std::string> animals;
+  std::set<Pair> pairs;
+  std::set<int64_t> splits;
+  for (const auto& [pair, values] : measurements) {
+    double sum = 0.0;
+    int64_t count = 0;
+    for (const auto& [split, value] : values) {
+      splits.insert(split);
+      if (std::isnan(value)) {
+        ++aggregate.num_empty;
+        continue;
+      }
+      sum += value;
+      ++count;
+    }
+    value_of_pair[pair] = count > 0 ? sum / static_cast<double>(count) : kNaN;
+    pairs.insert(Unordered(pair));
+    animals.insert(pair.first);
+    animals.insert(pair.second);
+  }
+  aggregate.r2 = JackknifeOverAnimals(value_of_pair);
+  aggregate.num_animals = static_cast<int64_t>(animals.size());
+  aggregate.num_pairs = static_cast<int64_t>(pairs.size());
+  aggregate.num_splits = static_cast<int64_t>(splits.size());
+  return aggregate;
+}
+
+Measurements Difference(const Measurements& first, const Measurements& second) {
+  Measurements difference;
+  for (const auto& [pair, values] : first) {
+    const auto other = second.find(pair);
+    if (other == second.end()) continue;
+    for (const auto& [split, value] : values) {
+      const auto found = other->second.find(split);
+      if (found != other->second.end()) difference[pair][split] = value - found->second;
+    }
+  }
+  return difference;
+}
+
+void AddDifference(const Groups& groups, const SummaryKey& first_key,
+                   const std::string& first, const SummaryKey& second_key,
+                   const std::string& second, std::vector<DifferenceLine>& lines) {
+  const auto a = groups.find({first_key, first}), b = groups.find({second_key, second});
+  if (a == groups.end() || b == groups.end()) return;
+  const Measurements difference = Difference(a->second, b->second);
+  if (difference.empty()) return;
+  const Aggregate aggregate = AggregateOf(difference);
+  lines.push_back({first_key, absl::StrCat(first, " ", first_key.target_stage),
+                   absl::StrCat(second, " ", second_key.target_stage), aggregate.r2,
+                   aggregate.num_animals, aggregate.num_pairs, aggregate.num_splits});
+}
+
+std::string FormatInterval(const Interval& r2) {
+  if (std::isnan(r2.low)) return absl::StrFormat("%7.4f %17s", r2.mean, "-");
+  return absl::StrFormat("%7.4f [%7.4f,%7.4f]", r2.mean, r2.low, r2.high);
+}
+
+std::string StageText(const SummaryKey& key) {
+  return key.source_stage == key.target_stage
+             ? key.source_stage
+             : absl::StrCat(key.source_stage, "->", key.target_stage);
+}
+
+std::string LayerText(const SummaryKey& key) {
+  return key.source_layer == key.target_layer
+             ? key.source_layer
+             : absl::StrCat(key.source_layer, "->", key.target_layer);
+}
+
+nlohmann::json NumberJson(double value) {
+  return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
+}
+
+nlohmann::ordered_json KeyJson(const SummaryKey& key) {
+  return {{"stimuli", key.stimuli},
+          {"family", key.family},
+          {"source_layer", key.source_layer},
+          {"target_layer", key.target_layer},
+          {"source_stage", key.source_stage},
+          {"target_stage", key.target_stage},
+          {"source_scope", key.source_scope},
+          {"target_scope", key.target_scope},
+          {"num_fit_stimuli", key.num_fit_stimuli},
+          {"num_test_stimuli", key.num_test_stimuli},
+          {"num_source_units", key.num_source_units},
+          {"num_target_units", key.num_target_units}};
+}
+
+}  // namespace
+
+Interval JackknifeOverAnimals(const std::map<Pair, double>& value_of_pair) {
+  std::set<std::string> animals;
+  for (const auto& [pair, value] : value_of_pair) {
+    if (std::isnan(value)) continue;
+    animals.insert(pair.first);
+    animals.insert(pair.second);
+  }
+  Interval interval{MeanOverPairs(value_of_pair, nullptr), kNaN, kNaN};
+  if (animals.size() < kFewestAnimals) return interval;
+  std::vector<double> without;
+  for (const std::string& animal : animals) {
+    without.push_back(MeanOverPairs(value_of_pair, &animal));
+  }
+  const double m = static_cast<double>(animals.size());
+  double mean = 0.0, squares = 0.0;
+  for (const double value : without) mean += value / m;
+  for (const double value : without) squares += (value - mean) * (value - mean);
+  const double error = std::sqrt((m - 1.0) / m * squares);
+  const boost::math::students_t distribution(m - 1.0);
+  const double half = boost::math::quantile(distribution, 0.5 + kCoverage / 2.0) * error;
+  interval.low = interval.mean - half;
+  interval.high = interval.mean + half;
+  return interval;
+}
+
+Summary Summarise(const std::vector<ScoreRow>& rows) {
+  Groups groups;
+  for (const ScoreRow& row : rows) {
+    groups[{KeyOf(row), row.mapping}][{row.source_animal, row.target_animal}]
+          [row.split_seed] = row.median_r2;
+  }
+  Summary summary;
+  for (const auto& [group, measurements] : groups) {
+    const Aggregate aggregate = AggregateOf(measurements);
+    summary.lines.push_back({group.first, group.second, aggregate.r2,
+                             aggregate.num_animals, aggregate.num_pairs,
+                             aggregate.num_splits, aggregate.num_empty});
+  }
+  for (const auto& [group, measurements] : groups) {
+    const auto& [key, mapping] = group;
+    if (mapping == "ridge" && key.source_stage == "pre_relu" &&
+        key.target_stage == "pre_relu") {
+      SummaryKey after = key;
+      after.source_stage = after.target_stage = "post_relu";
+      AddDifference(groups, key, "ridge", after, "ridge", summary.differences);
+    }
+    if (absl::StartsWith(mapping, "logistic_ridge") &&
+        !absl::EndsWith(mapping, "_permuted")) {
+      for (const char* other : {"ridge", "ridge_clamped"}) {
+        AddDifference(groups, key, mapping, key, other, summary.differences);
+      }
+    }
+  }
+  return summary;
+}
+
+std::string SummaryText(const Summary& summary) {
+  std::string text =
+      absl::StrFormat("%-12s %-8s %-10s %-24s %7s %17s %7s %5s %6s %11s %5s\n", "family",
+                      "layer", "stage", "mapping", "R2", "95 % interval", "animals",
+                      "pairs", "splits", "stimuli", "units");
+  for (const SummaryLine& line : summary.lines) {
+    absl::StrAppendFormat(
+        &text, "%-12s %-8s %-10s %-24s %s %7d %5d %6d %11s %5d\n", line.key.family,
+        LayerText(line.key), StageText(line.key), line.mapping, FormatInterval(line.r2),
+        line.num_animals, line.num_pairs, line.num_splits,
+        absl::StrCat(line.key.num_fit_stimuli, "+", line.key.num_test_stimuli),
+        line.key.num_target_units);
+  }
+  if (summary.differences.empty()) return text;
+  absl::StrAppendFormat(&text, "\n%-12s %-8s %-52s %7s %17s %7s %5s %6s %5s\n", "family",
+                        "layer", "difference", "R2", "95 % interval", "animals", "pairs",
+                        "splits", "units");
+  for (const DifferenceLine& line : summary.differences) {
+    absl::StrAppendFormat(&text, "%-12s %-8s %-52s %s %7d %5d %6d %5d\n", line.key.family,
+                          LayerText(line.key),
+                          absl::StrCat(line.first, " - ", line.second),
+                          FormatInterval(line.r2), line.num_animals, line.num_pairs,
+                          line.num_splits, line.key.num_target_units);
+  }
+  return text;
+}
+
+std::string SummaryJson(const Summary& summary) {
+  nlohmann::ordered_json lines = nlohmann::ordered_json::array();
+  for (const SummaryLine& line : summary.lines) {
+    nlohmann::ordered_json json = KeyJson(line.key);
+    json["mapping"] = line.mapping;
+    json["median_r2"] = NumberJson(line.r2.mean);
+    json["low"] = NumberJson(line.r2.low);
+    json["high"] = NumberJson(line.r2.high);
+    json["num_animals"] = line.num_animals;
+    json["num_pairs"] = line.num_pairs;
+    json["num_splits"] = line.num_splits;
+    json["num_empty"] = line.num_empty;
+    lines.push_back(std::move(json));
+  }
+  nlohmann::ordered_json differences = nlohmann::ordered_json::array();
+  for (const DifferenceLine& line : summary.differences) {
+    nlohmann::ordered_json json = KeyJson(line.key);
+    json["first"] = line.first;
+    json["second"] = line.second;
+    json["difference"] = NumberJson(line.r2.mean);
+    json["low"] = NumberJson(line.r2.low);
+    json["high"] = NumberJson(line.r2.high);
+    json["num_animals"] = line.num_animals;
+    json["num_pairs"] = line.num_pairs;
+    json["num_splits"] = line.num_splits;
+    differences.push_back(std::move(json));
+  }
+  const nlohmann::ordered_json json = {{"lines", std::move(lines)},
+                                       {"differences", std::move(differences)}};
+  return json.dump(2) + "\n";
+}
+
+}  // namespace iat

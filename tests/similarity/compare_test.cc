@@ -1,0 +1,360 @@
+#include "similarity/compare.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/file.h"
+#include "base/status.h"
+#include "similarity/r2.h"
+#include "similarity/ridge.h"
+#include "similarity/split.h"
+#include "tests/similarity/synthetic.h"
+
+namespace iat {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+constexpr Eigen::Index kNumStimuli = 150, kNumUnits = 7;
+const char* const kOutputs[] = {"compare.csv", "compare_units.nc", "splits.csv"};
+
+// What makes one animal's file.
+struct AnimalSpec {
+  int seed = 0;
+  std::string name = "seed";
+  std::string architecture = "alexnet_bn width=0.25";
+  Eigen::Index num_units = kNumUnits;
+  std::vector<int64_t> stimuli = {};  // empty: all in order
+  bool with_nan = false;
+};
+
+class CompareTest : public ::testing::Test {
+ protected:
+  CompareTest() {
+    folder_ = fs::path(::testing::TempDir()) / absl::StrCat("compare_test-", ::getpid());
+    fs::remove_all(folder_);
+    options_.num_fit_stimuli = 100;
+    options_.split_seeds = {0, 1};
+    options_.mapping.ridge.num_penalties = 5;
+    options_.mapping.logistic_ridge.logistic_penalties = {50, 0.5};
+  }
+  ~CompareTest() override { fs::remove_all(folder_); }
+
+  // Responses of an animal: a random rotation of what all animals share, noise, and a
+  // threshold for each unit.
+  static ActivationMatrix Response(const AnimalSpec& spec, const std::string& layer,
+                                   Stage stage) {
+    const uint64_t salt = layer == "conv1" ? 10 : 20;
+    Eigen::MatrixXd pre =
+        NormalMatrix(kNumStimuli, 5, salt) *
+            NormalMatrix(5, spec.num_units, 1000 + salt + spec.seed) +
+        0.1 * NormalMatrix(kNumStimuli, spec.num_units, 2000 + salt + spec.seed);
+    if (stage == Stage::kPostRelu) {
+      pre = pre.cwiseMax(0.0);
+      pre.col(2).setZero();  // a dead unit
+    }
+    return pre.cast<float>();
+  }
+
+  fs::path Write(const AnimalSpec& spec) {
+    const std::string animal = absl::StrFormat("%s-%03d", spec.name, spec.seed);
+    const fs::path path = folder_ / "activations" / absl::StrCat(animal, ".nc");
+    std::vector<int64_t> stimuli = spec.stimuli;
+    if (stimuli.empty()) {
+      stimuli.resize(kNumStimuli);
+      std::iota(stimuli.begin(), stimuli.end(), 0);
+    }
+    std::vector<std::string> ids;
+    for (const int64_t i : stimuli) ids.push_back(absl::StrFormat("img_%05d", i));
+    ActivationMetadata metadata;
+    metadata.animal = animal;
+    metadata.architecture = spec.architecture;
+    metadata.stimuli_sha256 = "5ha";
+    metadata.scope = "hypercolumn";
+    metadata.preprocessing = "none";
+    std::vector<int32_t> channel(spec.num_units), position(spec.num_units, 0);
+    std::iota(channel.begin(), channel.end(), 0);
+    const absl::Status status = WriteAtomically(path, [&](const fs::path& temporary) {
+      return WriteFile(spec, temporary, ids, stimuli, metadata,
+                       {channel, position, position});
+    });
+    EXPECT_TRUE(status.ok()) << status;
+    return path;
+  }
+
+  static absl::Status WriteFile(const AnimalSpec& spec, const fs::path& path,
+                                const std::vector<std::string>& ids,
+                                const std::vector<int64_t>& stimuli,
+                                const ActivationMetadata& metadata,
+                                const UnitCoordinates& units) {
+    const std::vector<Stage> stages = {Stage::kPreRelu, Stage::kPostRelu};
+    IAT_ASSIGN_OR_RETURN(
+        ActivationWriter writer,
+        ActivationWriter::Create(
+            path, ids, {{"conv1", units, stages}, {"conv2", units, stages}}, metadata));
+    for (const char* layer : {"conv1", "conv2"}) {
+      for (const Stage stage : stages) {
+        const ActivationMatrix all = Response(spec, layer, stage);
+        const ActivationMatrix rows = all(stimuli, Eigen::all);
+        IAT_RETURN_IF_ERROR(writer.Write({layer, stage}, 0, rows));
+      }
+    }
+    return writer.Close();
+  }
+
+  CompareInput Family(int num_animals) {
+    CompareInput input{"held-out", {{}}};
+    for (int seed = 0; seed < num_animals; ++seed) {
+      input.families[0].push_back(Write({.seed = seed}));
+    }
+    return input;
+  }
+
+  CompareResult Run(const CompareInput& input, const std::string& name,
+                    const CompareControl& control = {}) {
+    const auto result = RunCompare(options_, input, folder_ / name, control);
+    EXPECT_TRUE(result.ok()) << result.status();
+    return result.ok() ? *result : CompareResult();
+  }
+
+  std::string Message(const CompareInput& input) {
+    return std::string(
+        RunCompare(options_, input, folder_ / "refused", {}).status().message());
+  }
+
+  void ExpectSameOutputs(const std::string& a, const std::string& b) {
+    for (const char* file : kOutputs) {
+      const auto first = ReadFile(folder_ / a / file),
+                 second = ReadFile(folder_ / b / file);
+      ASSERT_TRUE(first.ok() && second.ok());
+      EXPECT_TRUE(*first == *second) << file << " differs between " << a << " and " << b;
+    }
+  }
+
+  static int CountRows(const std::vector<ScoreRow>& rows, const std::string& mapping,
+                       int64_t num_target_units) {
+    return static_cast<int>(
+        std::count_if(rows.begin(), rows.end(), [&](const ScoreRow& row) {
+          return row.mapping == mapping && row.num_target_units == num_target_units;
+        }));
+  }
+
+  fs::path folder_;
+  CompareOptions options_;
+};
+
+TEST_F(CompareTest, ScoresEveryPairLayerStageSplitAndMapping) {
+  const CompareResult result = Run(Family(3), "scores");
+  // 6 directed pairs x 2 layers x 2 splits.
+  EXPECT_EQ(CountRows(result.rows, "ridge", kNumUnits), 48);  // both stages
+  for (const char* mapping : {"ridge_clamped", "logistic_ridge", "logistic_ridge_soft",
+                              "logistic_ridge_tuned"}) {
+    EXPECT_EQ(CountRows(result.rows, mapping, kNumUnits), 24) << mapping;
+  }
+  for (const ScoreRow& row : result.rows) {
+    EXPECT_EQ(row.num_scored_units,
+              row.target_stage == "post_relu" ? kNumUnits - 1 : kNumUnits);
+    EXPECT_EQ(row.num_fit_stimuli, 100);
+    EXPECT_EQ(row.num_test_stimuli, 50);
+    if (row.mapping == "ridge") {
+      EXPECT_GT(row.median_r2, 0.3);
+    }
+  }
+  const auto read = ReadScores(folder_ / "scores" / "compare.csv");
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->size(), result.rows.size());
+}
+
+// A cell by hand: split, fit and score with nothing of compare.cc.
+TEST_F(CompareTest, ACellIsTheRidgeOfItsSplit) {
+  const CompareInput input = Family(2);
+  const CompareResult result = Run(input, "scores");
+  const auto file = ActivationFile::Open(input.families[0][0]);
+  ASSERT_TRUE(file.ok());
+  const auto split = MakeSplit(file->stimulus_ids(), {.split_seed = 1, .num_fit = 100});
+  ASSERT_TRUE(split.ok());
+  const Eigen::MatrixXd x =
+      Response({.seed = 0}, "conv2", Stage::kPreRelu).cast<double>();
+  const Eigen::MatrixXd y =
+      Response({.seed = 1}, "conv2", Stage::kPreRelu).cast<double>();
+  const auto basis = SourceBasis::Make(x(split->fit, Eigen::all));
+  ASSERT_TRUE(basis.ok());
+  const auto fit = FitRidge(*basis, y(split->fit, Eigen::all), options_.mapping.ridge);
+  ASSERT_TRUE(fit.ok());
+  const double median =
+      SummariseR2(R2PerUnit(y(split->test, Eigen::all),
+                            *fit->map.Predict(x(split->test, Eigen::all))))
+          .median;
+  const auto row =
+      std::find_if(result.rows.begin(), result.rows.end(), [](const ScoreRow& r) {
+        return r.source_animal == "seed-000" && r.source_layer == "conv2" &&
+               r.source_stage == "pre_relu" && r.split_seed == 1 && r.mapping == "ridge";
+      });
+  ASSERT_NE(row, result.rows.end());
+  EXPECT_EQ(row->median_r2, median);
+}
+
+TEST_F(CompareTest, AnyNumberOfJobsGivesTheSameBytes) {
+  const CompareInput input = Family(3);
+  Run(input, "one", {.jobs = 1});
+  Run(input, "four", {.jobs = 4});
+  ExpectSameOutputs("one", "four");
+}
+
+TEST_F(CompareTest, AnInterruptedRunContinuesAndEndsWithTheSameBytes) {
+  const CompareInput input = Family(3);
+  Run(input, "whole");
+  std::atomic<bool> stop{false};
+  CompareControl control;
+  control.stop = &stop;
+  control.progress = [&](int64_t done, int64_t, const std::string&) { stop = done == 5; };
+  const auto broken_off = RunCompare(options_, input, folder_ / "resumed", control);
+  EXPECT_EQ(broken_off.status().code(), absl::StatusCode::kCancelled);
+  EXPECT_FALSE(fs::exists(folder_ / "resumed" / "compare.csv"));
+  const auto plan = PlanCompare(options_, input, folder_ / "resumed");
+  ASSERT_TRUE(plan.ok());
+  EXPECT_EQ(plan->num_complete, 5);
+  EXPECT_EQ(Run(input, "resumed").num_reused, 5);
+  ExpectSameOutputs("whole", "resumed");
+}
+
+TEST_F(CompareTest, ADamagedPartIsMadeAgain) {
+  const CompareInput input = Family(2);
+  const CompareResult whole = Run(input, "scores");
+  const fs::path part = fs::directory_iterator(folder_ / "scores" / "parts")->path();
+  std::string text = *ReadFile(part);
+  ASSERT_TRUE(WriteFileAtomically(part, text.substr(0, text.size() / 2)).ok());
+  EXPECT_EQ(Run(input, "scores").num_reused, whole.num_cells - 1);
+}
+
+TEST_F(CompareTest, AChangedOptionRedoesWhatDependsOnIt) {
+  const CompareInput input = Family(2);
+  const int64_t num_cells = Run(input, "scores").num_cells;
+  EXPECT_EQ(Run(input, "scores").num_reused, num_cells);
+  options_.mapping.logistic_ridge.min_active = 10;
+  EXPECT_EQ(Run(input, "scores").num_reused, num_cells / 2);  // before the ReLU
+  options_.split_seeds = {0, 1, 2};
+  EXPECT_EQ(Run(input, "scores").num_reused, num_cells);
+  options_.mapping.ridge.num_penalties = 6;
+  EXPECT_EQ(Run(input, "scores").num_reused, 0);
+  const auto parts = fs::directory_iterator(folder_ / "scores" / "parts");
+  EXPECT_EQ(std::distance(parts, {}), num_cells * 3 / 2);  // no leftovers
+}
+
+TEST_F(CompareTest, LogisticCellsRepeatTheOtherMappingsOnTheirUnits) {
+  options_.logistic_max_target_units = 3;
+  options_.logistic_split_seeds = {1};
+  const CompareResult result = Run(Family(2), "scores");
+  // 2 directed pairs x 2 layers.
+  EXPECT_EQ(CountRows(result.rows, "ridge", kNumUnits), 16);  // 2 stages x 2 splits
+  EXPECT_EQ(CountRows(result.rows, "ridge_clamped", kNumUnits), 8);
+  EXPECT_EQ(CountRows(result.rows, "logistic_ridge", kNumUnits), 0);
+  for (const char* mapping : {"ridge", "ridge_clamped", "logistic_ridge"}) {
+    EXPECT_EQ(CountRows(result.rows, mapping, 3), 4) << mapping;
+  }
+  for (const ScoreRow& row : result.rows) {
+    EXPECT_TRUE(row.num_target_units == kNumUnits || row.split_seed == 1);
+  }
+}
+
+TEST_F(CompareTest, PermutedTargetsCannotBePredicted) {
+  options_.permuted = true;
+  options_.permuted_split_seeds = {0};
+  const CompareResult result = Run(Family(3), "scores");
+  EXPECT_EQ(CountRows(result.rows, "ridge_permuted", kNumUnits), 24);
+  EXPECT_EQ(CountRows(result.rows, "logistic_ridge_permuted", kNumUnits), 12);
+  double sum = 0.0;
+  int count = 0;
+  for (const ScoreRow& row : result.rows) {
+    if (row.mapping != "ridge_permuted") continue;
+    sum += row.median_r2;
+    ++count;
+  }
+  EXPECT_LT(sum / count, 0.02);
+}
+
+TEST_F(CompareTest, RowsAreMatchedByStimulusId) {
+  const CompareInput input = Family(2);
+  const CompareResult expected = Run(input, "scores");
+  std::vector<int64_t> reversed(kNumStimuli);
+  std::iota(reversed.rbegin(), reversed.rend(), 0);
+  Write({.seed = 1, .stimuli = reversed});
+  const CompareResult result = Run(input, "reordered");
+  EXPECT_EQ(ScoresText(result.rows), ScoresText(expected.rows));
+}
+
+TEST_F(CompareTest, FamiliesArePairedAmongThemselves) {
+  CompareInput input = Family(2);
+  input.families.push_back(
+      {Write({.seed = 0, .name = "untrained"}), Write({.seed = 1, .name = "untrained"})});
+  for (const ScoreRow& row : Run(input, "scores").rows) {
+    EXPECT_EQ(row.source_animal.substr(0, 4), row.target_animal.substr(0, 4));
+  }
+}
+
+TEST_F(CompareTest, OneDirectionAndFewerAnimals) {
+  options_.both_directions = false;
+  options_.pairs_from = 2;
+  for (const ScoreRow& row : Run(Family(3), "scores").rows) {
+    EXPECT_EQ(row.source_animal, "seed-000");
+    EXPECT_EQ(row.target_animal, "seed-001");
+  }
+}
+
+TEST_F(CompareTest, SaysWhichStimulusIsMissing) {
+  CompareInput input = Family(2);
+  std::vector<int64_t> fewer(kNumStimuli - 1);
+  std::iota(fewer.begin(), fewer.end(), 1);
+  Write({.seed = 1, .stimuli = fewer});
+  EXPECT_THAT(Message(input),
+              HasSubstr("seed-000 has 150 stimuli, seed-001 has 149 (first missing: "
+                        "\"img_00000\"); extract both with the same stimulus list"));
+}
+
+TEST_F(CompareTest, RefusesAnimalsOfAnotherFamily) {
+  CompareInput input = Family(2);
+  Write({.seed = 1, .architecture = "alexnet width=1"});
+  const std::string message = Message(input);
+  EXPECT_THAT(message, HasSubstr("seed-001.nc: architecture is \"alexnet width=1\""));
+  EXPECT_THAT(message, HasSubstr("\"alexnet_bn width=0.25\""));
+  Write({.seed = 1, .num_units = 8});
+  EXPECT_THAT(Message(input), HasSubstr("seed-001.nc: conv1 has 8 units"));
+}
+
+TEST_F(CompareTest, SaysWhatElseIsWrong) {
+  CompareInput input = Family(2);
+  options_.num_fit_stimuli = 150;
+  EXPECT_EQ(Message(input),
+            "held-out: asked for 150 fit and at least 1 test stimuli, but there are 150 "
+            "stimuli");
+  options_.num_fit_stimuli = 100;
+  options_.pairs_from = 3;
+  EXPECT_EQ(Message(input), "compare.pairs_from is 3, but there are 2 animals");
+  options_.pairs_from = 0;
+  options_.layers = {"conv4"};
+  EXPECT_THAT(Message(input), HasSubstr("no layer \"conv4\"; it holds conv1, conv2"));
+  options_.layers = {};
+  options_.stages = {"pre_relu->pre_relu"};
+  options_.mappings = {"logistic_ridge"};
+  EXPECT_THAT(Message(input), HasSubstr("nothing to compare"));
+  options_.mappings = {"ridge"};
+  options_.logistic_split_seeds = {7};
+  EXPECT_EQ(Message(input),
+            "logistic_split_seeds has 7; expected some of split_seeds (0, 1)");
+  options_.logistic_split_seeds = {};
+  options_.split_seeds = {1, 1};
+  EXPECT_EQ(Message(input), "split_seeds is 1, 1; expected no seed twice");
+  options_.split_seeds = {};
+  EXPECT_EQ(Message(input), "split_seeds is empty; expected at least one entry");
+}
+
+}  // namespace
+}  // namespace iat

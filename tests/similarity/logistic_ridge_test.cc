@@ -1,0 +1,294 @@
+#include "similarity/logistic_ridge.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <Eigen/Cholesky>
+#include <cmath>
+
+#include "similarity/logistic.h"
+#include "similarity/r2.h"
+#include "similarity/ridge.h"
+#include "tests/similarity/synthetic.h"
+
+namespace iat {
+namespace {
+
+using ::testing::HasSubstr;
+
+// What the header promises of final fits.
+constexpr double kProbabilityTolerance = 1e-6;
+
+// Newton's method with the exact Hessian, in float64: margins of `x_new`.
+Eigen::VectorXd NewtonMargins(const Eigen::MatrixXd& x, const Eigen::VectorXd& active,
+                              double penalty, const Eigen::MatrixXd& x_new) {
+  const Eigen::Index p = x.cols();
+  Eigen::MatrixXd design(x.rows(), p + 1);
+  design << x, Eigen::VectorXd::Ones(x.rows());
+  Eigen::VectorXd w = Eigen::VectorXd::Zero(p + 1);
+  Eigen::VectorXd ridge = Eigen::VectorXd::Constant(p + 1, 2.0 * penalty);
+  ridge(p) = 0.0;
+  const auto loss = [&](const Eigen::VectorXd& v) {
+    const Eigen::ArrayXd margin = (design * v).array();
+    return ((1.0 + (-margin.abs()).exp()).log() + margin.max(0.0) -
+            active.array() * margin)
+               .sum() +
+           penalty * v.head(p).squaredNorm();
+  };
+  for (int iteration = 0; iteration < 200; ++iteration) {
+    const Eigen::ArrayXd q = (1.0 + (-(design * w).array()).exp()).inverse();
+    const Eigen::VectorXd gradient =
+        design.transpose() * (q - active.array()).matrix() + ridge.cwiseProduct(w);
+    Eigen::MatrixXd hessian =
+        design.transpose() * (q * (1.0 - q)).matrix().asDiagonal() * design;
+    hessian.diagonal() += ridge + Eigen::VectorXd::Constant(p + 1, 1e-12);
+    const Eigen::VectorXd step = hessian.ldlt().solve(gradient);
+    double scale = 1.0;
+    while (loss(w - scale * step) > loss(w) && scale > 1e-10) scale *= 0.5;
+    w -= scale * step;
+    if (step.norm() < 1e-13 * (1.0 + w.norm())) break;
+  }
+  return (x_new * w.head(p)).array() + w(p);
+}
+
+Eigen::ArrayXd Probabilities(const Eigen::ArrayXd& margins) {
+  return (1.0 + (-margins).exp()).inverse();
+}
+
+// Post-ReLU targets: a rectified linear map of a Gaussian source plus noise.
+struct Planted {
+  Eigen::MatrixXd x, y, x_test, y_test;
+};
+Planted MakePlanted(Eigen::Index n, Eigen::Index p, Eigen::Index t, double noise) {
+  const Eigen::MatrixXd x = NormalMatrix(n + 1000, p, 1);
+  Eigen::MatrixXd y = x * NormalMatrix(p, t, 2) / std::sqrt(static_cast<double>(p));
+  y = (y + noise * NormalMatrix(n + 1000, t, 3)).cwiseMax(0.0);
+  return {x.topRows(n), y.topRows(n), x.bottomRows(1000), y.bottomRows(1000)};
+}
+
+Eigen::MatrixXd FitAndPredict(const std::string& name, const Planted& data,
+                              Chosen* chosen = nullptr,
+                              const MappingOptions& options = {}) {
+  SourceData source(data.x);
+  FitProblem problem(source, data.y, Stage::kPostRelu);
+  const auto fitted = (*MakeMapping(name, options))->Fit(problem);
+  EXPECT_TRUE(fitted.ok()) << fitted.status();
+  if (chosen != nullptr) *chosen = (*fitted)->chosen();
+  return *(*fitted)->Predict(data.x_test);
+}
+
+double MedianR2(const std::string& name, const Planted& data) {
+  return SummariseR2(R2PerUnit(data.y_test, FitAndPredict(name, data))).median;
+}
+
+TEST(LogisticTest, ProbabilitiesAreNewtonsAtEveryPenalty) {
+  const Planted data = MakePlanted(700, 9, 4, 0.5);
+  for (const double penalty : {500.0, 5.0, 0.5, 0.0005}) {
+    SourceData source(data.x);
+    LogisticRidgeOptions options;
+    options.logistic_penalties = {penalty};
+    const auto fit = FitGates(source, data.y, options);
+    ASSERT_TRUE(fit.ok()) << fit.status();
+    const Eigen::MatrixXd margins = *fit->margins.Predict(data.x_test);
+    for (Eigen::Index j = 0; j < 4; ++j) {
+      const Eigen::VectorXd active = (data.y.col(j).array() > 0.0).cast<double>();
+      const Eigen::VectorXd newton =
+          NewtonMargins(source.standardiser().Apply(data.x), active, penalty,
+                        source.standardiser().Apply(data.x_test));
+      EXPECT_LT((Probabilities(margins.col(j)) - Probabilities(newton)).abs().maxCoeff(),
+                kProbabilityTolerance)
+          << "penalty " << penalty << " target " << j;
+    }
+  }
+}
+
+TEST(LogisticTest, SeparableClassesHaveAFiniteSolution) {
+  Planted data = MakePlanted(300, 5, 1, 0.0);
+  data.y.col(0) = data.x.col(0).cwiseMax(0.0);
+  SourceData source(data.x);
+  LogisticRidgeOptions options;
+  options.logistic_penalties = {0.0005};
+  const auto fit = FitGates(source, data.y, options);
+  ASSERT_TRUE(fit.ok()) << fit.status();
+  const Eigen::VectorXd active = (data.y.col(0).array() > 0.0).cast<double>();
+  const Eigen::VectorXd newton =
+      NewtonMargins(source.standardiser().Apply(data.x), active, 0.0005,
+                    source.standardiser().Apply(data.x_test));
+  EXPECT_LT(
+      (Probabilities(fit->margins.Predict(data.x_test)->col(0)) - Probabilities(newton))
+          .abs()
+          .maxCoeff(),
+      kProbabilityTolerance);
+}
+
+// Folds fitted one by one to convergence choose the same penalties as the float32 path
+// that may stop early.
+TEST(LogisticTest, TheFastPathChoosesWhatConvergedFoldsChoose) {
+  const Planted data = MakePlanted(500, 8, 12, 0.7);
+  SourceData source(data.x);
+  const LogisticRidgeOptions options;
+  const auto fit = FitGates(source, data.y, options);
+  ASSERT_TRUE(fit.ok());
+  const Eigen::MatrixXd z = source.standardiser().Apply(data.x);
+  for (Eigen::Index j = 0; j < 12; ++j) {
+    const Eigen::VectorXd active = (data.y.col(j).array() > 0.0).cast<double>();
+    std::vector<std::vector<Eigen::Index>> in(3), out(3);
+    int seen[2] = {0, 0};
+    for (Eigen::Index i = 0; i < 500; ++i) {
+      const int fold = seen[active(i) > 0]++ % 3;
+      for (int f = 0; f < 3; ++f) (f == fold ? out : in)[f].push_back(i);
+    }
+    double best = NAN, smallest = INFINITY;
+    for (const double penalty : options.logistic_penalties) {
+      double loss = 0.0;
+      for (int f = 0; f < 3; ++f) {
+        const Eigen::VectorXd margins = NewtonMargins(z(in[f], Eigen::all), active(in[f]),
+                                                      penalty, z(out[f], Eigen::all));
+        const Eigen::ArrayXd right =
+            margins.array() * (2.0 * active(out[f]).array() - 1.0);
+        loss += (1.0 + (-right).exp()).log().sum();
+      }
+      if (loss < smallest) {
+        smallest = loss;
+        best = penalty;
+      }
+    }
+    EXPECT_EQ(fit->logistic_penalty(j), best) << "target " << j;
+  }
+}
+
+TEST(LogisticRidgeTest, RecoversAPlantedReluClearlyAboveRidge) {
+  const Planted data = MakePlanted(2000, 10, 20, 0.05);
+  const double ridge = MedianR2("ridge", data), clamped = MedianR2("ridge_clamped", data);
+  for (const char* name :
+       {"logistic_ridge", "logistic_ridge_soft", "logistic_ridge_tuned"}) {
+    const double r2 = MedianR2(name, data);
+    EXPECT_GT(r2, ridge + 0.1) << name;
+    EXPECT_GT(r2, clamped + 0.02) << name;
+  }
+}
+
+TEST(LogisticRidgeTest, UnrelatedTargetsScoreZeroOrBelow) {
+  Planted data = MakePlanted(1500, 10, 40, 1.0);
+  data.x = NormalMatrix(1500, 10, 77);
+  data.x_test = NormalMatrix(1000, 10, 78);
+  for (const char* name :
+       {"logistic_ridge", "logistic_ridge_soft", "logistic_ridge_tuned"}) {
+    EXPECT_LT(MedianR2(name, data), 0.01) << name;
+  }
+}
+
+TEST(LogisticRidgeTest, GatesAreWhatTheySay) {
+  const Planted data = MakePlanted(600, 6, 5, 0.5);
+  SourceData source(data.x);
+  const auto gates = FitGates(source, data.y, {});
+  const auto ridges = FitActiveRidges(source, data.y, {}, {});
+  ASSERT_TRUE(gates.ok() && ridges.ok());
+  const Eigen::ArrayXXd p =
+      (1.0 + (-gates->margins.Predict(data.x_test)->array()).exp()).inverse();
+  const Eigen::ArrayXXd value = ridges->map.Predict(data.x_test)->array();
+  Chosen chosen;
+  const Eigen::MatrixXd tuned = FitAndPredict("logistic_ridge_tuned", data, &chosen);
+  const Eigen::MatrixXd hard = (p >= 0.5).select(value, 0.0);
+  EXPECT_EQ(FitAndPredict("logistic_ridge", data), hard);
+  EXPECT_TRUE(
+      FitAndPredict("logistic_ridge_soft", data).isApprox((p * value).matrix(), 1e-12));
+  const Eigen::VectorXd& tau = chosen.values.at("gate_threshold");
+  for (Eigen::Index j = 0; j < 5; ++j) {
+    const Eigen::VectorXd expected = (p.col(j) >= tau(j)).select(value.col(j), 0.0);
+    EXPECT_EQ(tuned.col(j), expected);
+  }
+}
+
+TEST(LogisticRidgeTest, TheRidgeIsFittedOnActiveStimuliOnly) {
+  const Planted data = MakePlanted(400, 6, 3, 0.5);
+  SourceData source(data.x);
+  const auto ridges = FitActiveRidges(source, data.y, {}, {});
+  ASSERT_TRUE(ridges.ok());
+  for (Eigen::Index j = 0; j < 3; ++j) {
+    std::vector<Eigen::Index> active;
+    for (Eigen::Index i = 0; i < 400; ++i) {
+      if (data.y(i, j) > 0.0) active.push_back(i);
+    }
+    const auto basis = SourceBasis::Make(data.x(active, Eigen::all));
+    ASSERT_TRUE(basis.ok());
+    const auto plain = FitRidge(*basis, data.y.col(j)(active), RidgeOptions());
+    ASSERT_TRUE(plain.ok());
+    EXPECT_NEAR(ridges->ridge_penalty(j), plain->ridge_penalty(0),
+                1e-10 * plain->ridge_penalty(0));
+    EXPECT_TRUE(ridges->map.Predict(data.x_test)
+                    ->col(j)
+                    .isApprox(plain->map.Predict(data.x_test)->col(0), 1e-9));
+  }
+}
+
+TEST(LogisticRidgeTest, UnitsThatAreNeverAlwaysOrSeldomActive) {
+  Planted data = MakePlanted(300, 4, 5, 0.5);
+  data.y.col(0).setZero();
+  data.y.col(1) = data.y.col(1).array() + 1.0;  // always active
+  data.y.col(2).setZero();                      // one active stimulus
+  data.y(17, 2) = 2.5;
+  data.y.col(3).setZero();  // fewer than min_active
+  for (int i = 0; i < 10; ++i) data.y(i, 3) = 1.0 + i;
+  Chosen chosen;
+  const Eigen::MatrixXd predicted = FitAndPredict("logistic_ridge_soft", data, &chosen);
+  ASSERT_TRUE(predicted.allFinite());
+  EXPECT_EQ(predicted.col(0), Eigen::VectorXd::Zero(1000));
+  // Up to the rounding of a different basis.
+  EXPECT_TRUE(predicted.col(1).isApprox(FitAndPredict("ridge", data).col(1), 1e-9));
+  EXPECT_LE(predicted.col(2).maxCoeff(), 2.5);
+  const Eigen::MatrixXd hard = FitAndPredict("logistic_ridge", data);
+  for (const double value : hard.col(3)) EXPECT_TRUE(value == 0.0 || value == 5.5);
+  const Eigen::VectorXd& logistic = chosen.values.at("logistic_penalty");
+  const Eigen::VectorXd& ridge = chosen.values.at("ridge_penalty");
+  EXPECT_TRUE(std::isnan(logistic(0)) && std::isnan(logistic(1)));
+  EXPECT_EQ(logistic(2), 500.0);  // nothing to choose with: the strongest
+  EXPECT_TRUE(std::isnan(ridge(0)) && std::isnan(ridge(2)) && std::isnan(ridge(3)));
+  EXPECT_FALSE(std::isnan(ridge(1)) || std::isnan(ridge(4)));
+}
+
+TEST(LogisticRidgeTest, WorksAtAnyScaleWithConstantAndDuplicateUnits) {
+  Planted data = MakePlanted(400, 6, 3, 0.5);
+  const Eigen::MatrixXd expected = FitAndPredict("logistic_ridge_soft", data);
+  for (const double scale : {1e-20, 1e20}) {
+    Planted scaled = data;
+    scaled.x *= scale;
+    scaled.x_test *= scale;
+    scaled.y /= scale;
+    EXPECT_TRUE(
+        (scale * FitAndPredict("logistic_ridge_soft", scaled)).isApprox(expected, 1e-6));
+  }
+  Planted wide = data;
+  wide.x.conservativeResize(400, 9);
+  wide.x.rightCols(3) << data.x.leftCols(2), Eigen::VectorXd::Constant(400, 0.1);
+  wide.x_test.conservativeResize(1000, 9);
+  wide.x_test.rightCols(3) << data.x_test.leftCols(2),
+      Eigen::VectorXd::Constant(1000, 0.1);
+  EXPECT_TRUE(FitAndPredict("logistic_ridge_soft", wide).allFinite());
+}
+
+TEST(LogisticRidgeTest, WorksWithFewerStimuliThanUnits) {
+  const Planted data = MakePlanted(60, 100, 4, 0.1);
+  const Eigen::MatrixXd predicted = FitAndPredict("logistic_ridge", data);
+  EXPECT_TRUE(predicted.allFinite());
+}
+
+TEST(LogisticRidgeTest, RefusesTargetsThatAreNotPostRelu) {
+  const Planted data = MakePlanted(50, 3, 2, 0.5);
+  SourceData source(data.x);
+  FitProblem problem(source, data.y, Stage::kPreRelu);
+  for (const char* name :
+       {"logistic_ridge", "logistic_ridge_soft", "logistic_ridge_tuned"}) {
+    const auto fitted = (*MakeMapping(name, {}))->Fit(problem);
+    EXPECT_EQ(fitted.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(fitted.status().message()),
+                HasSubstr("the target is pre_relu"));
+  }
+  MappingOptions empty;
+  empty.logistic_ridge.logistic_penalties.clear();
+  EXPECT_THAT(std::string(MakeMapping("logistic_ridge", empty).status().message()),
+              HasSubstr("logistic_ridge.logistic_penalties is empty"));
+}
+
+}  // namespace
+}  // namespace iat
