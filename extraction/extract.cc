@@ -50,6 +50,14 @@ Eigen::Map<const ActivationMatrix> View(const torch::Tensor& matrix) {
   return {matrix.data_ptr<float>(), matrix.size(0), matrix.size(1)};
 }
 
+// The digest of the weights: the one their writer noted, or the file's own for
+// files of other programs.
+absl::StatusOr<std::string> WeightsSha256(const std::filesystem::path& path) {
+  IAT_ASSIGN_OR_RETURN(const auto metadata, ReadTensorMetadata(path));
+  const auto noted = metadata.find("sha256");
+  return noted != metadata.end() ? noted->second : Sha256OfFile(path);
+}
+
 class Extraction {
  public:
   Extraction(const ExtractionJob& job, std::string fingerprint, std::string weights_sha256)
@@ -164,15 +172,16 @@ class Extraction {
     for (const std::string& layer : job_.options.layers) {
       const auto pre = Select(recorder.Get({layer, Stage::kPreRelu}), job_.options.scope);
       const auto post = Select(recorder.Get({layer, Stage::kPostRelu}), job_.options.scope);
-      if (!torch::equal(post, pre.clamp_min(0))) {
-        return absl::InternalError(
-            absl::StrCat(job_.animal, ": ", layer, ": post_relu is not max(pre_relu, 0) at ",
-                         "stimuli from \"", job_.stimuli->ids()[begin], "\""));
-      }
       for (const Tap& tap : taps_) {
         if (tap.layer != layer) continue;
         const auto& values = tap.stage == Stage::kPreRelu ? pre : post;
         IAT_RETURN_IF_ERROR(writer.Write(tap, begin, View(values).topRows(rows)));
+      }
+      // After writing: NaN equals nothing, and the writer says where it is.
+      if (!torch::equal(post, pre.clamp_min(0))) {
+        return absl::InternalError(
+            absl::StrCat(job_.animal, ": ", layer, ": post_relu is not max(pre_relu, 0) at ",
+                         "stimuli from \"", job_.stimuli->ids()[begin], "\""));
       }
     }
     return absl::OkStatus();
@@ -200,9 +209,9 @@ void ExtractionOptions::Describe(OptionVisitor& visitor) {
 }
 
 absl::StatusOr<std::string> ExtractionFingerprint(const ExtractionJob& job) {
-  IAT_ASSIGN_OR_RETURN(auto metadata, ReadTensorMetadata(job.weights));
+  IAT_ASSIGN_OR_RETURN(const std::string weights, WeightsSha256(job.weights));
   return Sha256(absl::StrCat(OptionsText(job.model), OptionsText(job.options),
-                             "animal = ", job.animal, "\nweights = ", metadata["sha256"],
+                             "animal = ", job.animal, "\nweights = ", weights,
                              "\nstimuli = ", job.stimuli->Fingerprint(),
                              "\npreprocessing = ", job.stimuli->preprocessing(),
                              "\ndevice = ", job.device.substr(0, 4), "\n"));
@@ -217,10 +226,21 @@ bool IsExtracted(const ExtractionJob& job) {
 
 absl::Status Extract(const ExtractionJob& job) {
   IAT_ASSIGN_OR_RETURN(const std::string fingerprint, ExtractionFingerprint(job));
-  IAT_ASSIGN_OR_RETURN(auto metadata, ReadTensorMetadata(job.weights));
+  IAT_ASSIGN_OR_RETURN(std::string weights, WeightsSha256(job.weights));
+  const PackedSet& stimuli = *job.stimuli;
+  if (stimuli.size() == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(stimuli.folder().string(), ": no stimuli"));
+  }
+  if (stimuli.height() != kInputSide || stimuli.width() != kInputSide) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        stimuli.folder().string(), ": its images are ", stimuli.width(), " x ",
+        stimuli.height(), "; the networks take ", kInputSide, " x ", kInputSide,
+        ": pack the stimuli with size = ", kInputSide));
+  }
   torch::set_num_threads(1);
   try {
-    Extraction extraction(job, fingerprint, metadata["sha256"]);
+    Extraction extraction(job, fingerprint, std::move(weights));
     IAT_RETURN_IF_ERROR(extraction.LoadModel());
     return WriteAtomically(job.output, [&](const std::filesystem::path& temporary) {
       return extraction.Write(temporary);

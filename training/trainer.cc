@@ -57,6 +57,16 @@ HeldOut ChooseHeldOut(const PackedSet& images, int64_t knn_images) {
   return rows;
 }
 
+// An image as the network takes it. Sets packed larger, for augmentation at a larger
+// work_size, have their last resize still before them.
+Image NetworkInput(const PackedSet& set, int64_t row) {
+  Image image{set.height(), set.width(), {}};
+  const uint8_t* pixels = set.pixels(row);
+  image.pixels.assign(pixels, pixels + size_t{3} * image.height * image.width);
+  if (image.height == kInputSide && image.width == kInputSide) return image;
+  return Resize(image, kInputSide, kInputSide);
+}
+
 class TrainingRun {
  public:
   explicit TrainingRun(const TrainingJob& job)
@@ -211,8 +221,8 @@ torch::Tensor TrainingRun::Features(const std::vector<int64_t>& rows) {
     const int64_t end = std::min(n, begin + kEvaluationBatch);
     auto images = torch::empty({end - begin, 3, kInputSide, kInputSide});
     for (int64_t i = begin; i < end; ++i) {
-      NormalizeInto(job_.images->pixels(rows[i]), job_.images->height(),
-                    job_.images->width(), images[i - begin].data_ptr<float>());
+      NormalizeInto(NetworkInput(*job_.images, rows[i]).pixels.data(), kInputSide,
+                    kInputSide, images[i - begin].data_ptr<float>());
     }
     features.push_back(model_->Forward(images.to(device_), {}).to(torch::kCPU));
   }
