@@ -81,4 +81,35 @@ absl::StatusOr<SymmetricEigen> Eigendecompose(Eigen::MatrixXd lower) {
   return result;
 }
 
+absl::StatusOr<Tridiagonal> Tridiagonalise(Eigen::MatrixXd lower) {
+  const int size = static_cast<int>(lower.rows());
+  Tridiagonal result;
+  result.diagonal.resize(size);
+  result.off_diagonal.resize(size - 1);
+  Eigen::VectorXd reflectors(size);
+  int info = LAPACKE_dsytrd(LAPACK_COL_MAJOR, 'L', size, lower.data(), size,
+                            result.diagonal.data(), result.off_diagonal.data(),
+                            reflectors.data());
+  if (info == 0) {
+    info = LAPACKE_dorgtr(LAPACK_COL_MAJOR, 'L', size, lower.data(), size,
+                          reflectors.data());
+  }
+  if (info != 0) {
+    return absl::InternalError(absl::StrCat("tridiagonalisation of a ", size, " x ", size,
+                                            " matrix failed (dsytrd: ", info, ")"));
+  }
+  result.vectors = std::move(lower);
+  return result;
+}
+
+void AddTileGram(Eigen::Index rows, const float* tile, Eigen::Index stride,
+                 Eigen::MatrixXf& work, Eigen::MatrixXd& gram) {
+  const int size = static_cast<int>(gram.rows());
+  cblas_ssyrk(CblasColMajor, CblasLower, CblasTrans, size, static_cast<int>(rows), 1.0f,
+              tile, Stride(stride), 0.0f, work.data(), size);
+  for (int j = 0; j < size; ++j) {
+    gram.col(j).tail(size - j) += work.col(j).tail(size - j).cast<double>();
+  }
+}
+
 }  // namespace iat

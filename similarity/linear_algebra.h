@@ -38,6 +38,21 @@ struct SymmetricEigen {
 // solver on one thread. Internal when it does not converge (not finite input).
 absl::StatusOr<SymmetricEigen> Eigendecompose(Eigen::MatrixXd lower);
 
+// A = Q T Q', T tridiagonal: a fifth of the work of an eigendecomposition, and as good
+// where only (A + penalty I)^-1 is wanted for many penalties.
+struct Tridiagonal {
+  Eigen::VectorXd diagonal, off_diagonal;  // of T
+  Eigen::MatrixXd vectors;                 // Q
+};
+// Reads the lower triangle of a matrix with at least one row.
+absl::StatusOr<Tridiagonal> Tridiagonalise(Eigen::MatrixXd lower);
+
+// Adds A'A of a float32 tile (rows x cols, column-major, leading dimension `stride`),
+// multiplied in float32 and summed in float64, to the lower triangle of `gram`. `work`
+// is cols x cols.
+void AddTileGram(Eigen::Index rows, const float* tile, Eigen::Index stride,
+                 Eigen::MatrixXf& work, Eigen::MatrixXd& gram);
+
 }  // namespace iat
 
 #endif  // IAT_SIMILARITY_LINEAR_ALGEBRA_H_

@@ -20,8 +20,17 @@ struct Tolerances {
   double decrement;  // of g' M^-1 g / 2 a stimulus, where to stop
   double rounding;   // of the loss, relative
 };
-constexpr Tolerances kFastTolerances{1e-6, 1e-6};
-constexpr Tolerances kExactTolerances{1e-17, 1e-14};
+Tolerances TolerancesOf(LogisticBatch::Precision precision) {
+  switch (precision) {
+    case LogisticBatch::Precision::kFast:
+      return {1e-6, 1e-6};
+    case LogisticBatch::Precision::kFastFinal:
+      return {1e-11, 1e-6};
+    case LogisticBatch::Precision::kExact:
+      break;
+  }
+  return {1e-16, 1e-14};
+}
 
 // Replaces margins by the gradient of the loss with respect to them, in place;
 // classes c, u = c * margin:
@@ -190,8 +199,8 @@ void LogisticBatch::SetDirection(Column& column) const {
 
 int LogisticBatch::Solve(const std::vector<Eigen::Index>& columns,
                          const std::vector<double>& penalties, Precision precision) {
-  const Tolerances tolerances =
-      precision == Precision::kFast ? kFastTolerances : kExactTolerances;
+  const Tolerances tolerances = TolerancesOf(precision);
+  const bool exact = precision == Precision::kExact;
   const double n = static_cast<double>(design_.num_stimuli());
   const Eigen::Index r = design_.num_coefficients() - 1;
   Eigen::MatrixXd points, gradients;
@@ -199,10 +208,10 @@ int LogisticBatch::Solve(const std::vector<Eigen::Index>& columns,
   int evaluations = 0;
   const auto evaluate = [&](const std::vector<Eigen::Index>& which) {
     ++evaluations;
-    if (precision == Precision::kFast) {
-      Evaluate<float>(which, points, losses, curvatures, gradients);
-    } else {
+    if (exact) {
       Evaluate<double>(which, points, losses, curvatures, gradients);
+    } else {
+      Evaluate<float>(which, points, losses, curvatures, gradients);
     }
   };
 
@@ -210,7 +219,7 @@ int LogisticBatch::Solve(const std::vector<Eigen::Index>& columns,
   for (size_t c = 0; c < columns.size(); ++c) {
     Column& column = columns_[columns[c]];
     SetPenalty(column, penalties[c]);
-    if (!column.evaluated || column.evaluated_in != precision)
+    if (!column.evaluated || column.evaluated_exactly != exact)
       stale.push_back(columns[c]);
   }
   if (!stale.empty()) {
@@ -223,7 +232,7 @@ int LogisticBatch::Solve(const std::vector<Eigen::Index>& columns,
       column.curvature = curvatures(c);
       column.data_gradient = gradients.col(c);
       column.evaluated = true;
-      column.evaluated_in = precision;
+      column.evaluated_exactly = exact;
     }
   }
 

@@ -15,7 +15,7 @@
 //          of penalty exactly (y gains 2 (new - old) s), so a path is followed warm.
 // Accuracy Solve(kFast): float32 products summed over tiles in float64, for choosing a
 //          penalty. Solve(kExact): float64; stops when the estimated squared error of
-//          the margins, weighted by p (1 - p), is below 1e-16 on average, which gives
+//          the margins, weighted by p (1 - p), is below 2e-16 on average, which gives
 //          probabilities to 1e-6 and better.
 // Source   Liu & Nocedal, Math. Programming 45 (1989).
 
@@ -55,7 +55,8 @@ class LogisticDesign {
 
 class LogisticBatch {
  public:
-  enum class Precision { kFast, kExact };
+  // kFastFinal: float32 as far as it goes, on the way to kExact.
+  enum class Precision { kFast, kFastFinal, kExact };
 
   // `design` must outlive the batch. classes: stimuli x columns of +1, -1, 0.
   LogisticBatch(const LogisticDesign& design, const Eigen::MatrixXf& classes);
@@ -86,7 +87,7 @@ class LogisticBatch {
     double penalty = 0.0;
     double num_left_out = 0.0;  // padding included
     bool evaluated = false;
-    Precision evaluated_in = Precision::kFast;
+    bool evaluated_exactly = false;
     std::vector<Pair> pairs;  // oldest first
     // The search under way.
     Eigen::VectorXd gradient, direction, trial;

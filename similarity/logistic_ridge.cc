@@ -22,8 +22,10 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 // the cell alone.
 constexpr size_t kTargetsPerBatch = 64;
 
-// Rises of the cross-validated loss in a row that end a path.
+// What ends a path: so many rises of the cross-validated loss in a row, or one to this
+// multiple of the best.
 constexpr int kRisesToStop = 2;
+constexpr double kClearRise = 1.01;
 
 Eigen::Index NumActive(const Eigen::MatrixXd& target, Eigen::Index unit) {
   return (target.col(unit).array() > 0.0).count();
@@ -119,7 +121,9 @@ void FollowPaths(const LogisticDesign& design, const std::vector<double>& penalt
       }
       path->num_rises = loss > path->last_loss ? path->num_rises + 1 : 0;
       path->last_loss = loss;
-      if (path->num_rises < kRisesToStop) still_active.push_back(path);
+      if (path->num_rises < kRisesToStop && loss < kClearRise * path->best_loss) {
+        still_active.push_back(path);
+      }
     }
     active = std::move(still_active);
   }
@@ -295,7 +299,7 @@ absl::StatusOr<GateFit> FitGates(SourceData& source, const Eigen::MatrixXd& targ
       chosen.push_back(penalties[paths[c].best]);
       if (paths[c].start.size() > 0) batch.SetCoefficients(c, paths[c].start);
     }
-    batch.Solve(columns, chosen, LogisticBatch::Precision::kFast);
+    batch.Solve(columns, chosen, LogisticBatch::Precision::kFastFinal);
     batch.Solve(columns, chosen, LogisticBatch::Precision::kExact);
     for (size_t c = 0; c < paths.size(); ++c) {
       const Path& path = paths[c];
@@ -346,14 +350,11 @@ absl::StatusOr<ActiveRidgeFit> FitActiveRidges(SourceData& source,
       }
       continue;
     }
-    IAT_ASSIGN_OR_RETURN(const SourceBasis active_basis,
-                         SourceBasis::Make(basis->rotated()(active, Eigen::all)));
-    const double scale = active_basis.mean_eigenvalue() *
-                         static_cast<double>(active_basis.num_units()) /
-                         static_cast<double>(p);
-    SingleRidgeFit single = FitSingleRidge(active_basis, values, ridge.Penalties(scale));
+    IAT_ASSIGN_OR_RETURN(
+        SingleRidgeFit single,
+        FitSingleRidge(basis->rotated()(active, Eigen::all), values, ridge, p));
     weights.col(j) = single.weights;
-    intercepts(j) = single.target_mean - active_basis.mean().dot(single.weights);
+    intercepts(j) = single.target_mean - single.source_mean.dot(single.weights);
     fit.ridge_penalty(j) = single.ridge_penalty;
     fit.num_at_edge += single.at_edge;
     leave_one_out[j] = std::move(single.leave_one_out);

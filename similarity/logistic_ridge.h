@@ -13,7 +13,7 @@
 //   unit with fewer active or inactive stimuli than folds gets that many folds, so that
 //   each has both classes; with one, the strongest penalty is taken. Penalties are tried
 //   from the strongest down, warm; a unit's path ends once its loss has risen twice in a
-//   row, for it does not come back (docs/method.md).
+//   row or by 1 %, for it does not come back.
 // - ridge_penalty by exact leave-one-out on the active fit stimuli; the grid scales with
 //   trace(Xc'Xc)/p of those stimuli (similarity/ridge.h).
 // - gate_threshold by the squared error of gated predictions of the fit stimuli, p from
@@ -25,7 +25,7 @@
 // clamped. Targets that are not post_relu are refused: predicting 0 has no meaning there.
 //
 // The three gates share their fits. Source: the paper names the mapping; the reading is
-// ours (docs/method.md).
+// ours.
 
 #ifndef IAT_SIMILARITY_LOGISTIC_RIDGE_H_
 #define IAT_SIMILARITY_LOGISTIC_RIDGE_H_

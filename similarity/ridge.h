@@ -20,6 +20,10 @@
 //          product of n x r by r x targets for each penalty that could be best: a
 //          penalty whose smallest possible leave-one-out error, from the training
 //          error and the range of h, exceeds one already evaluated is passed over.
+// Accuracy Leave-one-out errors are float32 products summed in float64 where a target's
+//          training error at the smallest penalty is above 1e-4 of its variance, so that
+//          a choice can differ from that of float64 only where two penalties' errors
+//          agree to about 1e-6; float64 below. Weights and predictions are float64.
 // Source   Hoerl & Kennard, Technometrics 12 (1970); arXiv:2510.02523.
 //
 // ridge_clamped is max(ridge, 0): the cheap way to respect that a target after its
@@ -58,19 +62,23 @@ absl::StatusOr<LinearMap> SolveRidge(const SourceBasis& basis,
 Eigen::MatrixXd LeaveOneOutErrors(const SourceBasis& basis, const Eigen::MatrixXd& target,
                                   const std::vector<double>& penalties);
 
-// One target, with the leave-one-out prediction of every stimulus at the penalty
-// that was chosen.
+// One target on rows of its own: the ridge of one unit's active stimuli.
 struct SingleRidgeFit {
+  Eigen::RowVectorXd source_mean;
   Eigen::VectorXd weights;  // one a source unit
   double target_mean = 0.0;
   double ridge_penalty = 0.0;
   bool at_edge = false;
-  Eigen::VectorXd leave_one_out;
+  Eigen::VectorXd leave_one_out;  // prediction of every stimulus without itself
 };
-// Always by leave-one-out, among `penalties` (ascending, absolute); `target` is finite
-// and has the basis' rows.
-SingleRidgeFit FitSingleRidge(const SourceBasis& basis, const Eigen::VectorXd& target,
-                              const std::vector<double>& penalties);
+// Always by leave-one-out. The grid scales with trace(Xc'Xc) / num_units; `source` may
+// be given in coordinates where it has fewer columns than units. At least one row.
+// Cost: a float32 Gram matrix, its tridiagonal form Q T Q', and X Q; every penalty then
+// costs O(n p). The weights at the chosen penalty are refined to float64.
+absl::StatusOr<SingleRidgeFit> FitSingleRidge(Eigen::MatrixXd source,
+                                              const Eigen::VectorXd& target,
+                                              const RidgeOptions& options,
+                                              Eigen::Index num_units);
 
 // Makers for the registry.
 std::unique_ptr<Mapping> MakeRidgeMapping(const MappingOptions& options);

@@ -186,12 +186,32 @@ TEST(RidgeTest, SingleFitAgreesWithTheBatch) {
   const auto fit = FitRidge(*basis, y, options);
   ASSERT_TRUE(fit.ok());
   for (Eigen::Index j = 0; j < 3; ++j) {
-    const SingleRidgeFit single =
-        FitSingleRidge(*basis, y.col(j), options.Penalties(basis->mean_eigenvalue()));
-    EXPECT_EQ(single.ridge_penalty, fit->ridge_penalty(j));
-    EXPECT_TRUE(single.weights.isApprox(fit->map.weights.col(j), kSolverTolerance));
-    EXPECT_TRUE(single.leave_one_out.isApprox(
-        BruteLeaveOneOut(x, y.col(j), single.ridge_penalty), kSolverTolerance));
+    const auto single = FitSingleRidge(x, y.col(j), options, 10);
+    ASSERT_TRUE(single.ok());
+    EXPECT_NEAR(single->ridge_penalty, fit->ridge_penalty(j),
+                kSolverTolerance * fit->ridge_penalty(j));
+    EXPECT_TRUE(single->weights.isApprox(fit->map.weights.col(j), kSolverTolerance));
+    // Leverages are float32.
+    EXPECT_TRUE(single->leave_one_out.isApprox(
+        BruteLeaveOneOut(x, y.col(j), single->ridge_penalty), 1e-5));
+  }
+}
+
+// Good fits and few stimuli take float64 roads.
+TEST(RidgeTest, SingleFitIsARidgeOnEveryRoad) {
+  for (const Eigen::Index n : {15, 200}) {
+    for (const double noise : {0.0, 1e-3, 1.0}) {
+      const Eigen::MatrixXd x = NormalMatrix(n, 30, 1), x_new = NormalMatrix(9, 30, 5);
+      const Eigen::VectorXd y =
+          x * NormalMatrix(30, 1, 2) + noise * NormalMatrix(n, 1, 3);
+      const auto single = FitSingleRidge(x, y, {}, 30);
+      ASSERT_TRUE(single.ok()) << single.status();
+      const Eigen::VectorXd predicted =
+          ((x_new.rowwise() - single->source_mean) * single->weights).array() +
+          single->target_mean;
+      EXPECT_TRUE(
+          predicted.isApprox(PlainRidge(x, y, single->ridge_penalty, x_new), 1e-8));
+    }
   }
 }
 
