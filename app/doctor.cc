@@ -79,9 +79,12 @@ Finding ThreadFinding() {
 }  // namespace
 
 std::string BlasWarning() {
-  if (GetBlasInfo().is_openblas) return "";
-  return "no OpenBLAS: matrix products run on the reference BLAS, about 40 times slower; "
-         "apt-get install libopenblas0-openmp";
+  const BlasInfo blas = GetBlasInfo();
+  if (!blas.is_reference) return "";
+  return absl::StrCat("no OpenBLAS: matrix products run on the reference BLAS (", blas.library,
+                      "), about 40 times slower; apt-get install libopenblas0-openmp, then "
+                      "choose it with update-alternatives --config libblas.so.3-$(uname -m)-"
+                      "linux-gnu");
 }
 
 bool HasCuda() { return torch::cuda::is_available(); }

@@ -47,7 +47,7 @@ Provenance GetProvenance() {
            {"Eigen", absl::StrCat(EIGEN_WORLD_VERSION, ".", EIGEN_MAJOR_VERSION, ".",
                                   EIGEN_MINOR_VERSION)},
            {"netCDF", std::string(netcdf.substr(0, netcdf.find(' ')))},
-           {"BLAS", blas.is_openblas ? blas.config : "not OpenBLAS (slow)"},
+           {"BLAS", blas.config.empty() ? blas.library : blas.config},
            {"processor", CpuModel()},
            {"cores", absl::StrCat(NumUsableCores())}}};
 }

@@ -13,6 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 // Two tiny networks on a handful of procedural images: seconds for the whole
 // pipeline.
@@ -243,6 +244,32 @@ TEST_F(CommandTest, AnUnknownDeviceIsNamed) {
   WriteText(config_, TinyConfig());
   ExpectFailure({"train", config_, "--device", "tpu"}, 2,
                 "--device is \"tpu\"; expected auto, cpu or cuda[:N]");
+}
+
+// The loader's path puts Netlib's libblas.so.3 in front of OpenBLAS's, as on a machine
+// without OpenBLAS.
+TEST_F(CommandTest, DoctorNamesAReferenceBlas) {
+  constexpr char kReference[] = "/usr/lib/x86_64-linux-gnu/blas";
+  if (!fs::exists(fs::path(kReference) / "libblas.so.3")) {
+    GTEST_SKIP() << "no reference BLAS in " << kReference;
+  }
+  ::setenv("LD_LIBRARY_PATH", kReference, 1);
+  const CommandResult result = RunCommand({"doctor"});
+  ::unsetenv("LD_LIBRARY_PATH");
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.out, HasSubstr("no OpenBLAS: matrix products run on the reference BLAS"));
+  EXPECT_THAT(result.out, HasSubstr("apt-get install libopenblas0-openmp"));
+  EXPECT_THAT(RunCommand({"doctor"}).out, Not(HasSubstr("no OpenBLAS")));
+}
+
+TEST_F(CommandTest, DoctorNamesAWrongThreadCountAndFindsOneBlas) {
+  ::setenv("OMP_NUM_THREADS", "512", 1);
+  const CommandResult result = RunCommand({"doctor"});
+  ::setenv("OMP_NUM_THREADS", "1", 1);
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.out, HasSubstr("OMP_NUM_THREADS=512"));
+  EXPECT_THAT(result.out, HasSubstr("more threads than cores"));
+  EXPECT_THAT(result.out, Not(HasSubstr("copies of")));
 }
 
 TEST_F(CommandTest, ShowExplainsFiles) {
