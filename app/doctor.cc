@@ -34,7 +34,8 @@ double GigaflopsPerSecond(int threads) {
   while (seconds < 0.25) {
     torch::mm_out(product, a, a);
     ++count;
-    seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
   return 2e-9 * kSize * kSize * kSize * count / seconds;
 }
@@ -59,18 +60,21 @@ Finding ThreadFinding() {
   const char* setting = std::getenv("OMP_NUM_THREADS");
   int value = 0;
   if (setting == nullptr) {
-    return {Level::kFine, absl::StrCat(cores, " usable cores; OMP_NUM_THREADS is not set: "
-                                              "each worker sets its own threads"),
+    return {Level::kFine,
+            absl::StrCat(cores,
+                         " usable cores; OMP_NUM_THREADS is not set: "
+                         "each worker sets its own threads"),
             ""};
   }
-  const std::string text = absl::StrCat("OMP_NUM_THREADS=", setting, " on ", cores,
-                                        " usable cores");
+  const std::string text =
+      absl::StrCat("OMP_NUM_THREADS=", setting, " on ", cores, " usable cores");
   if (!absl::SimpleAtoi(setting, &value) || value < 1) {
     return {Level::kBroken, absl::StrCat(text, " is not a number of threads"),
             "unset OMP_NUM_THREADS"};
   }
   if (value > cores) {
-    return {Level::kSlow, absl::StrCat(text, ": more threads than cores fight each other"),
+    return {Level::kSlow,
+            absl::StrCat(text, ": more threads than cores fight each other"),
             "unset OMP_NUM_THREADS, or set it to 1"};
   }
   return {Level::kFine, text, ""};
@@ -81,10 +85,11 @@ Finding ThreadFinding() {
 std::string BlasWarning() {
   const BlasInfo blas = GetBlasInfo();
   if (!blas.is_reference) return "";
-  return absl::StrCat("no OpenBLAS: matrix products run on the reference BLAS (", blas.library,
-                      "), about 40 times slower; apt-get install libopenblas0-openmp, then "
-                      "choose it with update-alternatives --config libblas.so.3-$(uname -m)-"
-                      "linux-gnu");
+  return absl::StrCat(
+      "no OpenBLAS: matrix products run on the reference BLAS (", blas.library,
+      "), about 40 times slower; apt-get install libopenblas0-openmp, then "
+      "choose it with update-alternatives --config libblas.so.3-$(uname -m)-"
+      "linux-gnu");
 }
 
 bool HasCuda() { return torch::cuda::is_available(); }
@@ -101,19 +106,21 @@ std::vector<Finding> Examine(const std::string& folder) {
   findings.push_back(ThreadFinding());
 
   const double one = GigaflopsPerSecond(1);
-  findings.push_back({one < 10.0 ? Level::kSlow : Level::kFine,
-                      absl::StrFormat("matrix products, float32, 1 thread: %.0f GFLOP/s", one),
-                      one < 10.0 ? "a core with AVX2 and OpenBLAS gives 40 to 100; is another "
-                                   "program using it?"
-                                 : ""});
+  findings.push_back(
+      {one < 10.0 ? Level::kSlow : Level::kFine,
+       absl::StrFormat("matrix products, float32, 1 thread: %.0f GFLOP/s", one),
+       one < 10.0 ? "a core with AVX2 and OpenBLAS gives 40 to 100; is another "
+                    "program using it?"
+                  : ""});
   const int cores = NumUsableCores();
   if (cores > 1) {
     const double all = GigaflopsPerSecond(cores);
     const bool slow = all < 1.2 * one;
     findings.push_back(
         {slow ? Level::kSlow : Level::kFine,
-         absl::StrFormat("matrix products, float32, %d threads: %.0f GFLOP/s (%.1f times one)",
-                         cores, all, all / one),
+         absl::StrFormat(
+             "matrix products, float32, %d threads: %.0f GFLOP/s (%.1f times one)", cores,
+             all, all / one),
          slow ? "threads inside one product do not pay here; several workers with one "
                 "thread each (the default) do, if the cores are free"
               : ""});
@@ -123,25 +130,25 @@ std::vector<Finding> Examine(const std::string& folder) {
   for (const char* library : {"libopenblas", "libgomp"}) {
     const int count = NumMapped(library);
     if (count > 1) {
-      findings.push_back({Level::kBroken, absl::StrCat(count, " copies of ", library,
-                                                       " in one process"),
+      findings.push_back({Level::kBroken,
+                          absl::StrCat(count, " copies of ", library, " in one process"),
                           "point CMAKE_PREFIX_PATH at one LibTorch and build again"});
     }
   }
-  findings.push_back({Level::kFine,
-                      absl::StrCat("CUDA: ", HasCuda()
-                                                 ? absl::StrCat(torch::cuda::device_count(),
-                                                                " devices")
-                                                 : "none, the processor is used"),
-                      ""});
+  findings.push_back(
+      {Level::kFine,
+       absl::StrCat("CUDA: ", HasCuda()
+                                  ? absl::StrCat(torch::cuda::device_count(), " devices")
+                                  : "none, the processor is used"),
+       ""});
   struct statvfs disk {};
   if (::statvfs(folder.c_str(), &disk) == 0) {
-    const double free = static_cast<double>(disk.f_bavail) *
-                        static_cast<double>(disk.f_frsize) / 1e9;
-    findings.push_back({free < 2.0 ? Level::kSlow : Level::kFine,
-                        absl::StrFormat("free disk at %s: %.1f GB", folder, free),
-                        free < 2.0 ? "a family of four full-width models takes about 3 GB"
-                                   : ""});
+    const double free =
+        static_cast<double>(disk.f_bavail) * static_cast<double>(disk.f_frsize) / 1e9;
+    findings.push_back(
+        {free < 2.0 ? Level::kSlow : Level::kFine,
+         absl::StrFormat("free disk at %s: %.1f GB", folder, free),
+         free < 2.0 ? "a family of four full-width models takes about 3 GB" : ""});
   }
   return findings;
 }

@@ -47,8 +47,8 @@ Figure1Mark MakeMark(const std::vector<ScoreRow>& rows, const SummaryLine& line)
   bool first = true;
   for (const ScoreRow& row : rows) {
     if (!Matches(row, line)) continue;
-    mark.min_scored_units =
-        first ? row.num_scored_units : std::min(mark.min_scored_units, row.num_scored_units);
+    mark.min_scored_units = first ? row.num_scored_units
+                                  : std::min(mark.min_scored_units, row.num_scored_units);
     mark.max_scored_units = std::max(mark.max_scored_units, row.num_scored_units);
     first = false;
     if (std::isnan(row.median_r2)) continue;
@@ -64,7 +64,8 @@ Figure1Mark MakeMark(const std::vector<ScoreRow>& rows, const SummaryLine& line)
 
 // Lines of a family that are drawn: for each layer and stage those of the set of
 // target units that most mappings share.
-std::vector<const SummaryLine*> DrawnLines(const Summary& summary, const std::string& stimuli,
+std::vector<const SummaryLine*> DrawnLines(const Summary& summary,
+                                           const std::string& stimuli,
                                            const std::string& family, bool permuted) {
   std::map<std::pair<std::string, std::string>, std::map<int64_t, int>> counts;
   std::vector<const SummaryLine*> candidates;
@@ -79,28 +80,30 @@ std::vector<const SummaryLine*> DrawnLines(const Summary& summary, const std::st
   std::vector<const SummaryLine*> drawn;
   for (const SummaryLine* line : candidates) {
     const auto& sets = counts[{line->key.target_layer, line->key.target_stage}];
-    const auto best = std::max_element(
-        sets.begin(), sets.end(), [](const auto& a, const auto& b) {
+    const auto best =
+        std::max_element(sets.begin(), sets.end(), [](const auto& a, const auto& b) {
           return std::tie(a.second, a.first) < std::tie(b.second, b.first);
         });
     if (line->key.num_target_units == best->first) drawn.push_back(line);
   }
   // Input to output, before the ReLU first: the order of the figure.
-  std::stable_sort(drawn.begin(), drawn.end(), [](const SummaryLine* a, const SummaryLine* b) {
-    const auto order = [](const SummaryLine* line) {
-      return std::make_tuple(absl::StartsWith(line->key.target_layer, "conv") ? 0 : 1,
-                             line->key.target_layer, line->key.target_stage != "pre_relu");
-    };
-    return order(a) < order(b);
-  });
+  std::stable_sort(
+      drawn.begin(), drawn.end(), [](const SummaryLine* a, const SummaryLine* b) {
+        const auto order = [](const SummaryLine* line) {
+          return std::make_tuple(absl::StartsWith(line->key.target_layer, "conv") ? 0 : 1,
+                                 line->key.target_layer,
+                                 line->key.target_stage != "pre_relu");
+        };
+        return order(a) < order(b);
+      });
   return drawn;
 }
 
 Figure1Panel MakePanel(const std::vector<ScoreRow>& rows, const Summary& summary,
                        const std::string& stimuli, const std::string& family,
                        const std::string& name, const std::string& training) {
-  Figure1Panel panel{.name = name, .training = training, .num_animals = 0, .num_pairs = 0,
-                     .marks = {}};
+  Figure1Panel panel{
+      .name = name, .training = training, .num_animals = 0, .num_pairs = 0, .marks = {}};
   for (const SummaryLine* line : DrawnLines(summary, stimuli, family, false)) {
     panel.num_animals = std::max(panel.num_animals, line->num_animals);
     panel.num_pairs = std::max(panel.num_pairs, line->num_pairs);
@@ -116,8 +119,9 @@ std::string InWords(const std::string& mapping_and_stage) {
       space == std::string::npos ? "" : mapping_and_stage.substr(space + 1);
   // "ridge, pre-ReLU" reads better in a sentence as "ridge before the ReLU".
   std::string label = MappingLabel(mapping, stage);
-  for (const auto& [tag, words] : {std::pair<const char*, const char*>{
-           ", pre-ReLU", " before the ReLU"}, {", post-ReLU", " after the ReLU"}}) {
+  for (const auto& [tag, words] :
+       {std::pair<const char*, const char*>{", pre-ReLU", " before the ReLU"},
+        {", post-ReLU", " after the ReLU"}}) {
     if (absl::EndsWith(label, tag)) {
       return absl::StrCat(absl::StripSuffix(label, tag), words);
     }
@@ -157,13 +161,15 @@ std::vector<Contrast> MakeContrasts(const Summary& summary) {
                     .second = InWords(line.second),
                     .layers = {}};
     auto found = std::find_if(contrasts.begin(), contrasts.end(), [&](const Contrast& c) {
-      return c.family == wanted.family && c.first == wanted.first && c.second == wanted.second;
+      return c.family == wanted.family && c.first == wanted.first &&
+             c.second == wanted.second;
     });
     if (found == contrasts.end()) found = contrasts.insert(contrasts.end(), wanted);
     // Where a difference was taken on two sets of units, the larger one speaks.
-    auto same = std::find_if(
-        found->layers.begin(), found->layers.end(),
-        [&](const LayerDifference& layer) { return layer.layer == line.key.target_layer; });
+    auto same = std::find_if(found->layers.begin(), found->layers.end(),
+                             [&](const LayerDifference& layer) {
+                               return layer.layer == line.key.target_layer;
+                             });
     const LayerDifference difference{line.key.target_layer, line.r2.mean, line.r2.low,
                                      line.r2.high};
     if (same == found->layers.end()) {

@@ -25,12 +25,12 @@ struct ImageArguments {
 absl::Status Pack(const ImageArguments& arguments) {
   IAT_RETURN_IF_ERROR(arguments.options.Validate());
   Progress progress("images", "images");
-  IAT_ASSIGN_OR_RETURN(
-      const PackReport report,
-      PackImages(arguments.options, arguments.out, arguments.jobs,
-                 [&](int64_t done, int64_t total) {
-                   progress.Update(static_cast<double>(done), static_cast<double>(total), "");
-                 }));
+  IAT_ASSIGN_OR_RETURN(const PackReport report,
+                       PackImages(arguments.options, arguments.out, arguments.jobs,
+                                  [&](int64_t done, int64_t total) {
+                                    progress.Update(static_cast<double>(done),
+                                                    static_cast<double>(total), "");
+                                  }));
   for (const SkippedImage& skipped : report.skipped) {
     progress.Message(absl::StrCat("skipped ", skipped.id, ": ", skipped.reason));
   }
@@ -64,13 +64,17 @@ void AddImageCommands(CLI::App& app, std::function<void(const absl::Status&)> fi
 
   CLI::App* pack = images->add_subcommand(
       "pack", "folders, archives or CIFAR files -> images.npy and index.csv");
-  pack->add_option("SOURCE", arguments->options.paths, "folders, tar/zip archives, CIFAR files")
+  pack->add_option("SOURCE", arguments->options.paths,
+                   "folders, tar/zip archives, CIFAR files")
       ->required();
   pack->add_option("--out", arguments->out, "folder of the packed set")->required();
-  pack->add_option("--count", arguments->options.count, "random subset of this size; 0: all");
-  pack->add_option("--subset-seed", arguments->options.subset_seed, "which random subset");
+  pack->add_option("--count", arguments->options.count,
+                   "random subset of this size; 0: all");
+  pack->add_option("--subset-seed", arguments->options.subset_seed,
+                   "which random subset");
   pack->add_option("--size", arguments->options.size, "side in pixels");
-  pack->add_option("--max-unreadable-fraction", arguments->options.max_unreadable_fraction,
+  pack->add_option("--max-unreadable-fraction",
+                   arguments->options.max_unreadable_fraction,
                    "fail when more than this share can't be read");
   AddJobs(pack, *arguments);
   pack->callback([arguments, finish] { finish(Pack(*arguments)); });
@@ -85,7 +89,8 @@ void AddImageCommands(CLI::App& app, std::function<void(const absl::Status&)> fi
     finish(Pack(*arguments));
   });
 
-  CLI::App* show = images->add_subcommand("show", "counts, sizes, labels, a contact sheet");
+  CLI::App* show =
+      images->add_subcommand("show", "counts, sizes, labels, a contact sheet");
   show->add_option("FOLDER", arguments->folder, "a packed set")->required();
   show->add_option("--png", arguments->sheet, "contact sheet (default: in the folder)");
   show->add_option("--max-images", arguments->max_images, "images on the sheet");

@@ -50,7 +50,8 @@ struct StageArguments {
         ->default_val("auto");
     command->add_option("--seeds", seeds, "only these seeds, e.g. 0-3,7");
     command->add_flag("--quiet", pipeline.quiet, "no progress");
-    command->add_flag("--dry-run", pipeline.dry_run, "say what would be done, do nothing");
+    command->add_flag("--dry-run", pipeline.dry_run,
+                      "say what would be done, do nothing");
     command->add_flag("--json", json, "print the result table as JSON");
   }
 };
@@ -142,9 +143,8 @@ int Main(int argc, char** argv) {
   for (size_t i = 0; i < std::size(stages); ++i) {
     CLI::App* command = app.add_subcommand(stages[i].name, stages[i].help);
     arguments[i].AddTo(command);
-    command->callback([&, i] {
-      exit_code = RunStage(arguments[i], stages[i].mode, stages[i].run);
-    });
+    command->callback(
+        [&, i] { exit_code = RunStage(arguments[i], stages[i].mode, stages[i].run); });
   }
 
   std::string report_folder;
@@ -166,8 +166,8 @@ int Main(int argc, char** argv) {
   show->add_option("FILE", show_path)->required();
   show->callback([&] { exit_code = Finish(Show(show_path)); });
 
-  CLI::App* doctor =
-      app.add_subcommand("doctor", "threads, BLAS, device, versions, what is slow and why");
+  CLI::App* doctor = app.add_subcommand(
+      "doctor", "threads, BLAS, device, versions, what is slow and why");
   doctor->callback([&] { exit_code = Doctor(".") ? kDone : kFailed; });
 
   std::string worker_stage, worker_config, worker_device = "cpu";

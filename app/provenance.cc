@@ -1,10 +1,11 @@
 #include "app/provenance.h"
 
+#include <torch/version.h>
+
 #include <Eigen/Core>
 #include <ctime>
 #include <fstream>
 #include <opencv2/core/version.hpp>
-#include <torch/version.h>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"

@@ -79,7 +79,8 @@ absl::Status Pipeline::CompareOne(const std::string& stimuli_name) {
                                 " cells complete and unchanged"));
   }
   if (options_.dry_run) {
-    Say("compare", absl::StrCat("will fit ", plan.num_cells - plan.num_complete, " cells"));
+    Say("compare",
+        absl::StrCat("will fit ", plan.num_cells - plan.num_complete, " cells"));
     return absl::OkStatus();
   }
   Progress progress("compare", "cells",
@@ -137,17 +138,18 @@ std::string Pipeline::TrainingInWords(bool trained) const {
                                            ? " procedural images"
                                            : " images");
   }
-  return absl::StrCat(objective, ", ", config_.training.epochs, " epochs of ", images, ", ",
-                      config_.model.Name());
+  return absl::StrCat(objective, ", ", config_.training.epochs, " epochs of ", images,
+                      ", ", config_.model.Name());
 }
 
 TrainingQuality Pipeline::Quality(std::vector<std::string>& warnings) const {
   TrainingQuality quality;
-  quality.loss_name =
-      config_.training.objective.name == "simclr" ? "NT-Xent loss" : "noise-contrastive loss";
+  quality.loss_name = config_.training.objective.name == "simclr"
+                          ? "NT-Xent loss"
+                          : "noise-contrastive loss";
   for (const Animal& animal : config_.family.Animals()) {
-    auto curve = ReadTrainingCurve(folder_ / "models" / animal.name / "metrics.csv",
-                                   animal.name);
+    auto curve =
+        ReadTrainingCurve(folder_ / "models" / animal.name / "metrics.csv", animal.name);
     if (!curve.ok()) {
       // Activations can come from elsewhere; the report says what it lacks.
       warnings.push_back(std::string(curve.status().message()));
@@ -158,10 +160,11 @@ TrainingQuality Pipeline::Quality(std::vector<std::string>& warnings) const {
       curve->collapsed =
           EmbeddingSpread{last.embedding_deviation, last.effective_rank}.Collapsed();
       if (curve->collapsed) {
-        warnings.push_back(absl::StrFormat(
-            "%s has collapsed (embedding deviation %.3f, effective rank %.1f): its scores "
-            "say nothing about trained networks",
-            animal.name, last.embedding_deviation, last.effective_rank));
+        warnings.push_back(
+            absl::StrFormat("%s has collapsed (embedding deviation %.3f, effective rank "
+                            "%.1f): its scores "
+                            "say nothing about trained networks",
+                            animal.name, last.embedding_deviation, last.effective_rank));
       }
     }
     quality.curves.push_back(*std::move(curve));
@@ -190,12 +193,12 @@ absl::Status Pipeline::DrawAndWrite() {
   const Summary summary = Summarise(*rows);
   ReportData data;
   data.title = config_.run.name;
-  data.figure1 = MakeFigure1Data(*rows, summary, TrainingInWords(true),
-                                 TrainingInWords(false));
+  data.figure1 =
+      MakeFigure1Data(*rows, summary, TrainingInWords(true), TrainingInWords(false));
   if (data.figure1.family.num_animals < 4) {
-    data.warnings.push_back(
-        absl::StrCat("fewer than 4 animals (", data.figure1.family.num_animals,
-                     "): intervals over animals are not given"));
+    data.warnings.push_back(absl::StrCat("fewer than 4 animals (",
+                                         data.figure1.family.num_animals,
+                                         "): intervals over animals are not given"));
   }
   data.contrasts = MakeContrasts(summary);
   data.training = Quality(data.warnings);

@@ -30,8 +30,9 @@ absl::Status ShowActivations(const std::string& path) {
               about.simulated ? ", SIMULATED" : "");
   std::printf("scope %s; preprocessing: %s\n", about.scope.c_str(),
               about.preprocessing.c_str());
-  std::printf("weights %.12s, stimuli %.12s (first \"%s\")\n", about.weights_sha256.c_str(),
-              about.stimuli_sha256.c_str(), file.stimulus_ids().front().c_str());
+  std::printf("weights %.12s, stimuli %.12s (first \"%s\")\n",
+              about.weights_sha256.c_str(), about.stimuli_sha256.c_str(),
+              file.stimulus_ids().front().c_str());
   std::printf("%-18s %7s %10s %10s %10s %9s\n", "tap", "units", "min", "mean", "max",
               "positive");
   for (const Tap& tap : file.taps()) {
@@ -69,9 +70,10 @@ absl::Status ShowScores(const std::string& path) {
     mappings.insert(row.mapping);
     layers.insert(row.target_layer);
   }
-  std::printf("%zu scores\nstimuli: %s\nanimals: %s\nlayers: %s\nmappings: %s\n", rows.size(),
-              absl::StrJoin(stimuli, ", ").c_str(), absl::StrJoin(animals, ", ").c_str(),
-              absl::StrJoin(layers, ", ").c_str(), absl::StrJoin(mappings, ", ").c_str());
+  std::printf("%zu scores\nstimuli: %s\nanimals: %s\nlayers: %s\nmappings: %s\n",
+              rows.size(), absl::StrJoin(stimuli, ", ").c_str(),
+              absl::StrJoin(animals, ", ").c_str(), absl::StrJoin(layers, ", ").c_str(),
+              absl::StrJoin(mappings, ", ").c_str());
   return absl::OkStatus();
 }
 
@@ -98,8 +100,9 @@ absl::Status Show(const std::string& path) {
   if (absl::EndsWith(path, ".safetensors")) return ShowTensors(path);
   if (absl::EndsWith(path, ".csv")) return ShowScores(path);
   return absl::InvalidArgumentError(
-      absl::StrCat(path, ": expected an activation file (.nc), weights (.safetensors), a "
-                         "score table (.csv), a packed image set or a run folder"));
+      absl::StrCat(path,
+                   ": expected an activation file (.nc), weights (.safetensors), a "
+                   "score table (.csv), a packed image set or a run folder"));
 }
 
 }  // namespace iat

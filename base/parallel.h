@@ -31,7 +31,7 @@ struct BlasInfo {
   // the process too while another library comes first.
   std::string library;
   bool is_reference = false;  // Netlib's, about 40 times slower than OpenBLAS
-  std::string config;  // e.g. "OpenBLAS 0.3.21 ... Zen MAX_THREADS=64", or ""
+  std::string config;         // e.g. "OpenBLAS 0.3.21 ... Zen MAX_THREADS=64", or ""
 };
 BlasInfo GetBlasInfo();
 

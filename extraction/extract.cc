@@ -39,7 +39,8 @@ UnitCoordinates Coordinates(const torch::Tensor& values, const std::string& scop
       add(channel, values.size(2) / 2, values.size(3) / 2);
     } else {
       for (int64_t row = 0; row < values.size(2); ++row) {
-        for (int64_t column = 0; column < values.size(3); ++column) add(channel, row, column);
+        for (int64_t column = 0; column < values.size(3); ++column)
+          add(channel, row, column);
       }
     }
   }
@@ -60,7 +61,8 @@ absl::StatusOr<std::string> WeightsSha256(const std::filesystem::path& path) {
 
 class Extraction {
  public:
-  Extraction(const ExtractionJob& job, std::string fingerprint, std::string weights_sha256)
+  Extraction(const ExtractionJob& job, std::string fingerprint,
+             std::string weights_sha256)
       : job_(job), device_(job.device) {
     metadata_ = {.animal = job.animal,
                  .architecture = job.model.Name(),
@@ -81,9 +83,9 @@ class Extraction {
     for (const std::string& layer : job_.options.layers) {
       const auto layers = model_->layers();
       if (std::find(layers.begin(), layers.end(), layer) == layers.end()) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("extraction.layers: ", job_.model.architecture, " has no layer \"",
-                         layer, "\"; it has ", absl::StrJoin(layers, ", ")));
+        return absl::InvalidArgumentError(absl::StrCat(
+            "extraction.layers: ", job_.model.architecture, " has no layer \"", layer,
+            "\"; it has ", absl::StrJoin(layers, ", ")));
       }
       for (const std::string& name : job_.options.stages) {
         IAT_ASSIGN_OR_RETURN(const Stage stage, ParseStage(name));
@@ -134,10 +136,10 @@ class Extraction {
                                         const TapRecorder& recorder) const {
     std::vector<ActivationWriter::Layer> layers;
     for (const std::string& name : job_.options.layers) {
-      ActivationWriter::Layer layer{.name = name,
-                                    .units = Coordinates(recorder.Get({name, Stage::kPreRelu}),
-                                                         job_.options.scope),
-                                    .stages = {}};
+      ActivationWriter::Layer layer{
+          .name = name,
+          .units = Coordinates(recorder.Get({name, Stage::kPreRelu}), job_.options.scope),
+          .stages = {}};
       for (const Tap& tap : taps_) {
         if (tap.layer == name) layer.stages.push_back(tap.stage);
       }
@@ -161,17 +163,18 @@ class Extraction {
     if (error || static_cast<int64_t>(space.available) > bytes + bytes / 50) {
       return absl::OkStatus();
     }
-    return absl::ResourceExhaustedError(absl::StrCat(
-        job_.output.string(), " needs ", bytes / 1000000 + 1, " MB, ",
-        path.parent_path().string(), " has ", space.available / 1000000,
-        " MB left; free some space or choose another --out"));
+    return absl::ResourceExhaustedError(
+        absl::StrCat(job_.output.string(), " needs ", bytes / 1000000 + 1, " MB, ",
+                     path.parent_path().string(), " has ", space.available / 1000000,
+                     " MB left; free some space or choose another --out"));
   }
 
   absl::Status WriteBatch(const TapRecorder& recorder, int64_t begin, int64_t rows,
                           ActivationWriter& writer) const {
     for (const std::string& layer : job_.options.layers) {
       const auto pre = Select(recorder.Get({layer, Stage::kPreRelu}), job_.options.scope);
-      const auto post = Select(recorder.Get({layer, Stage::kPostRelu}), job_.options.scope);
+      const auto post =
+          Select(recorder.Get({layer, Stage::kPostRelu}), job_.options.scope);
       for (const Tap& tap : taps_) {
         if (tap.layer != layer) continue;
         const auto& values = tap.stage == Stage::kPreRelu ? pre : post;
@@ -179,9 +182,9 @@ class Extraction {
       }
       // After writing: NaN equals nothing, and the writer says where it is.
       if (!torch::equal(post, pre.clamp_min(0))) {
-        return absl::InternalError(
-            absl::StrCat(job_.animal, ": ", layer, ": post_relu is not max(pre_relu, 0) at ",
-                         "stimuli from \"", job_.stimuli->ids()[begin], "\""));
+        return absl::InternalError(absl::StrCat(
+            job_.animal, ": ", layer, ": post_relu is not max(pre_relu, 0) at ",
+            "stimuli from \"", job_.stimuli->ids()[begin], "\""));
       }
     }
     return absl::OkStatus();
@@ -233,10 +236,10 @@ absl::Status Extract(const ExtractionJob& job) {
         absl::StrCat(stimuli.folder().string(), ": no stimuli"));
   }
   if (stimuli.height() != kInputSide || stimuli.width() != kInputSide) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        stimuli.folder().string(), ": its images are ", stimuli.width(), " x ",
-        stimuli.height(), "; the networks take ", kInputSide, " x ", kInputSide,
-        ": pack the stimuli with size = ", kInputSide));
+    return absl::InvalidArgumentError(
+        absl::StrCat(stimuli.folder().string(), ": its images are ", stimuli.width(),
+                     " x ", stimuli.height(), "; the networks take ", kInputSide, " x ",
+                     kInputSide, ": pack the stimuli with size = ", kInputSide));
   }
   torch::set_num_threads(1);
   try {

@@ -60,8 +60,9 @@ torch::Tensor InstanceRecognitionLoss(const torch::Tensor& embeddings,
 }
 
 InstanceRecognition::InstanceRecognition(const InstanceRecognitionOptions& options,
-                                         int64_t num_features, int64_t num_training_images,
-                                         int64_t init_seed, int64_t data_seed)
+                                         int64_t num_features,
+                                         int64_t num_training_images, int64_t init_seed,
+                                         int64_t data_seed)
     : options_(options),
       data_seed_(data_seed),
       head_(register_module("head",
@@ -77,7 +78,8 @@ InstanceRecognition::InstanceRecognition(const InstanceRecognitionOptions& optio
   bank_ = register_buffer("bank", torch::nn::functional::normalize(bank));
 }
 
-Objective::Result InstanceRecognition::Loss(VisionModel& model, const TrainingBatch& batch,
+Objective::Result InstanceRecognition::Loss(VisionModel& model,
+                                            const TrainingBatch& batch,
                                             const TapContext& context) {
   const auto embeddings =
       torch::nn::functional::normalize(head_(model.Forward(batch.images, context)));

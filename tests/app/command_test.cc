@@ -6,6 +6,8 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include <cstdio>
+
 #include "tests/app/run_command.h"
 
 namespace iat {
@@ -99,11 +101,13 @@ TEST_F(CommandTest, BadUsageIsExitCode2) {
 TEST_F(CommandTest, MisspeltKeysWrongTypesAndRangesNameFileAndLine) {
   WriteText(config_, "[training]\nepoch = 3\n");
   ExpectFailure({"reproduce", config_, "--out", run_}, 2,
-                config_ + ":2: unknown key \"training.epoch\"; did you mean "
-                          "\"training.epochs\"?");
+                config_ +
+                    ":2: unknown key \"training.epoch\"; did you mean "
+                    "\"training.epochs\"?");
   WriteText(config_, "[training]\n\nepochs = \"three\"\n");
-  ExpectFailure({"reproduce", config_, "--out", run_}, 2,
-                config_ + ":3: training.epochs is \"three\"; expected a whole number >= 1");
+  ExpectFailure(
+      {"reproduce", config_, "--out", run_}, 2,
+      config_ + ":3: training.epochs is \"three\"; expected a whole number >= 1");
   WriteText(config_, "[model]\nwidth = 0\n");
   ExpectFailure({"reproduce", config_, "--out", run_}, 2,
                 config_ + ":2: model.width is 0; expected a number > 0 and <= 8");
@@ -130,9 +134,10 @@ TEST_F(CommandTest, MissingAndEmptyImageFoldersAreNamed) {
 
 TEST_F(CommandTest, FewerImagesThanAskedIsAnError) {
   const std::string images = folder_ / "images";
-  ASSERT_EQ(RunCommand({"images", "make", "--count", "10", "--out", images}).exit_code, 0);
-  WriteText(config_, TinyConfig() + "\n[stimuli.few]\npaths = [\"" + images +
-                         "\"]\ncount = 11\n");
+  ASSERT_EQ(RunCommand({"images", "make", "--count", "10", "--out", images}).exit_code,
+            0);
+  WriteText(config_,
+            TinyConfig() + "\n[stimuli.few]\npaths = [\"" + images + "\"]\ncount = 11\n");
   const CommandResult result = RunCommand({"extract", config_, "--out", run_});
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.err, HasSubstr("10"));
@@ -180,8 +185,8 @@ TEST_F(CommandTest, ATruncatedWeightFileIsNamedAndNothingIsLeftBehind) {
 
 TEST_F(CommandTest, StimuliThatWereTrainedOnAreRefused) {
   WriteText(config_, TinyConfig());
-  ExpectFailure({"extract", config_, "--out", run_, "--set", "stimuli.held-out.seed=1"}, 1,
-                "stimuli are training images too");
+  ExpectFailure({"extract", config_, "--out", run_, "--set", "stimuli.held-out.seed=1"},
+                1, "stimuli are training images too");
 }
 
 TEST_F(CommandTest, AnotherFamilysActivationsAreRefused) {
@@ -257,7 +262,8 @@ TEST_F(CommandTest, DoctorNamesAReferenceBlas) {
   const CommandResult result = RunCommand({"doctor"});
   ::unsetenv("LD_LIBRARY_PATH");
   EXPECT_EQ(result.exit_code, 1);
-  EXPECT_THAT(result.out, HasSubstr("no OpenBLAS: matrix products run on the reference BLAS"));
+  EXPECT_THAT(result.out,
+              HasSubstr("no OpenBLAS: matrix products run on the reference BLAS"));
   EXPECT_THAT(result.out, HasSubstr("apt-get install libopenblas0-openmp"));
   EXPECT_THAT(RunCommand({"doctor"}).out, Not(HasSubstr("no OpenBLAS")));
 }
@@ -282,6 +288,37 @@ TEST_F(CommandTest, ShowExplainsFiles) {
   EXPECT_THAT(result.out, HasSubstr("features.0.weight"));
   ExpectFailure({"show", folder_ / "absent"}, 1, "absent: No such file or folder");
   ExpectFailure({"show", config_}, 1, "expected an activation file");
+}
+
+std::string OutputOf(const std::string& shell_command) {
+  FILE* pipe = ::popen(shell_command.c_str(), "r");
+  std::string out;
+  for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe))
+    out += static_cast<char>(c);
+  ::pclose(pipe);
+  return out;
+}
+
+TEST_F(CommandTest, XarrayOpensActivationsWithNamedDimensionsAndIds) {
+  if (OutputOf("/usr/bin/python3 -c 'import xarray, netCDF4; print(1)' 2>&1") != "1\n") {
+    GTEST_SKIP() << "python3-xarray and python3-netcdf4 are not installed";
+  }
+  MakeActivations();
+  const std::string script = folder_ / "open.py";
+  WriteText(script, R"(
+import sys, numpy, xarray
+data = xarray.open_dataset(sys.argv[1])
+print(data.conv1_pre_relu.dims, data.conv1_pre_relu.shape)
+print(data.stimulus_id.values[5], data.conv1_row.values.tolist())
+print(bool((data.conv3_post_relu == numpy.maximum(data.conv3_pre_relu, 0)).all()))
+print(data.attrs["animal"], data.attrs["scope"], data.attrs["simulated"])
+)");
+  EXPECT_EQ(OutputOf("/usr/bin/python3 " + script + " " + run_ +
+                     "/activations/held-out/seed-001.nc 2>&1"),
+            "('stimulus', 'conv1_unit') (120, 4)\n"
+            "dead-leaves-2-000005 [7, 7, 7, 7]\n"
+            "True\n"
+            "seed-001 hypercolumn no\n");
 }
 
 }  // namespace

@@ -96,8 +96,7 @@ std::vector<Moment> Moments() {
       {"checkpoint before its rename", temporary("checkpoint", ".safetensors"),
        temporary("checkpoint", ".safetensors")},
       {"extraction", temporary("seed-00", ".nc"), temporary("seed-00", ".nc")},
-      {"comparing",
-       [](const fs::path& run) { return Exists(run / "scores/parts"); },
+      {"comparing", [](const fs::path& run) { return Exists(run / "scores/parts"); },
        [](const fs::path& run) { return !Exists(run / "scores/compare.csv"); }},
       {"report", [](const fs::path& run) { return Exists(run / "figures/figure-1.csv"); },
        [](const fs::path& run) { return !Exists(run / "report.html"); }},
@@ -138,7 +137,8 @@ TEST(KillTest, AKilledRunEndsWithTheSameBytes) {
     for (int attempt = 0; attempt < 40 && kills < kKillsEach; ++attempt) {
       // A second time needs the work to be there again.
       if (kills > 0 || attempt > 0) {
-        if (moment.name == "training step" || absl::StrContains(moment.name, "checkpoint")) {
+        if (moment.name == "training step" ||
+            absl::StrContains(moment.name, "checkpoint")) {
           fs::remove_all(killed / "models");
         }
         if (moment.name == "extraction") fs::remove_all(killed / "activations");

@@ -38,8 +38,7 @@ struct RunningCommand {
     int status = 0;
     ::waitpid(process, &status, 0);
     CommandResult result;
-    result.exit_code =
-        WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    result.exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
     result.out = ReadFile(out).value_or("");
     result.err = ReadFile(err).value_or("");
     std::filesystem::remove(out);
@@ -50,9 +49,9 @@ struct RunningCommand {
 
 inline RunningCommand StartCommand(const std::vector<std::string>& arguments) {
   static int counter = 0;
-  const std::string stem = std::filesystem::path(::testing::TempDir()) /
-                           ("iat-command-" + std::to_string(::getpid()) + "-" +
-                            std::to_string(counter++));
+  const std::string stem =
+      std::filesystem::path(::testing::TempDir()) /
+      ("iat-command-" + std::to_string(::getpid()) + "-" + std::to_string(counter++));
   RunningCommand running{.process = -1, .out = stem + ".out", .err = stem + ".err"};
   std::vector<std::string> words = {IatBinary()};
   words.insert(words.end(), arguments.begin(), arguments.end());
