@@ -76,10 +76,9 @@ const Animal* FindAnimal(const std::vector<Animal>& animals, const std::string& 
 }
 
 std::string ProgressText(const Animal& animal, const TrainingProgress& progress) {
-  std::string text =
-      absl::StrFormat("%s epoch %d loss %.4g lr %.3g %.0f images/s", animal.name,
-                      progress.epoch, progress.loss, progress.learning_rate,
-                      progress.images_per_second);
+  std::string text = absl::StrFormat("%s epoch %d loss %.4g lr %.3g %.0f images/s",
+                                     animal.name, progress.epoch, progress.loss,
+                                     progress.learning_rate, progress.images_per_second);
   if (progress.knn_top1 == progress.knn_top1) {
     absl::StrAppendFormat(&text, " knn %.3f", progress.knn_top1);
   }
@@ -125,7 +124,8 @@ void Pipeline::Say(const std::string& stage, const std::string& text) const {
   if (!options_.quiet) std::fprintf(stderr, "[%s] %s\n", stage.c_str(), text.c_str());
 }
 
-absl::StatusOr<PackedSet> Pipeline::Packed(const ImageOptions& options, const fs::path& folder,
+absl::StatusOr<PackedSet> Pipeline::Packed(const ImageOptions& options,
+                                           const fs::path& folder,
                                            const std::string& name) {
   if (UsableInPlace(options)) return PackedSet::Open(options.paths[0]);
   const fs::path marker = folder / "packed_from.toml";
@@ -137,18 +137,18 @@ absl::StatusOr<PackedSet> Pipeline::Packed(const ImageOptions& options, const fs
   if (options_.dry_run) {
     return absl::UnavailableError(absl::StrCat(name, " are not packed yet"));
   }
-  IAT_ASSIGN_OR_RETURN(const FileLock lock,
-                       FileLock::TryAcquire(folder / ".lock", FileLock::Mode::kExclusive));
+  IAT_ASSIGN_OR_RETURN(
+      const FileLock lock,
+      FileLock::TryAcquire(folder / ".lock", FileLock::Mode::kExclusive));
   std::error_code error;
   fs::remove(marker, error);
   {
     Progress progress("images", "images", StyleFor(options_));
-    IAT_ASSIGN_OR_RETURN(const PackReport report,
-                         PackImages(options, folder, options_.jobs,
-                                    [&](int64_t done, int64_t total) {
-                                      progress.Update(static_cast<double>(done),
-                                                      static_cast<double>(total), name);
-                                    }));
+    IAT_ASSIGN_OR_RETURN(
+        const PackReport report,
+        PackImages(options, folder, options_.jobs, [&](int64_t done, int64_t total) {
+          progress.Update(static_cast<double>(done), static_cast<double>(total), name);
+        }));
     if (!report.skipped.empty()) {
       progress.Message(absl::StrCat(name, ": ", report.skipped.size(),
                                     " unreadable images skipped, listed in ",
@@ -185,10 +185,10 @@ absl::Status Pipeline::CheckDisjoint(const std::string& stimuli_name) {
     if (seen.contains(view(stimuli, i))) shared.push_back(stimuli.ids()[i]);
   }
   if (shared.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "stimuli.", stimuli_name, ": ", shared.size(), " of ", stimuli.size(),
-      " stimuli are training images too (first: \"", shared[0],
-      "\"); held-out stimuli must not be trained on"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("stimuli.", stimuli_name, ": ", shared.size(), " of ", stimuli.size(),
+                   " stimuli are training images too (first: \"", shared[0],
+                   "\"); held-out stimuli must not be trained on"));
 }
 
 bool Pipeline::Selected(const Animal& animal) const {
@@ -202,7 +202,8 @@ bool Pipeline::Selected(const Animal& animal) const {
   return false;
 }
 
-TrainingJob Pipeline::MakeTrainingJob(const Animal& animal, const PackedSet& images) const {
+TrainingJob Pipeline::MakeTrainingJob(const Animal& animal,
+                                      const PackedSet& images) const {
   TrainingJob job;
   job.animal = animal;
   job.model = config_.model;
@@ -259,19 +260,23 @@ absl::Status Pipeline::RunTasks(const std::string& stage, const std::string& uni
   }
   Progress progress(stage, unit, StyleFor(options_));
   // The family's progress is the sum over its workers; those not yet started count
-  // as much as the ones that have spoken.
+  // as much as the ones that have spoken. Untrained animals take no steps.
   std::map<const WorkerTask*, std::pair<double, double>> state;
+  const auto num_counted = std::count_if(tasks.begin(), tasks.end(), [&](const Task& t) {
+    return stage != "train" || t.animal.trained;
+  });
   const WorkerEvents events = {
       .progress =
           [&](const WorkerTask& task, double done, double worker_total,
               absl::string_view text) {
+            if (worker_total <= 0.0) return;
             state[&task] = {done, worker_total};
             double sum = 0.0, mean_total = 0.0;
             for (const auto& [unused, pair] : state) {
               sum += pair.first;
               mean_total += pair.second / static_cast<double>(state.size());
             }
-            progress.Update(sum, mean_total * static_cast<double>(workers.size()), text);
+            progress.Update(sum, mean_total * static_cast<double>(num_counted), text);
           },
       .message =
           [&](const WorkerTask& task, absl::string_view text) {
@@ -305,7 +310,8 @@ absl::Status Pipeline::Extract() {
     int64_t complete = 0;
     for (const auto& [name, unused] : config_.stimuli) {
       const auto stimuli = Stimuli(name);
-      if (!stimuli.ok() && !absl::IsUnavailable(stimuli.status())) return stimuli.status();
+      if (!stimuli.ok() && !absl::IsUnavailable(stimuli.status()))
+        return stimuli.status();
       if (stimuli.ok() && !options_.dry_run) IAT_RETURN_IF_ERROR(CheckDisjoint(name));
       for (const Animal& animal : config_.family.Animals()) {
         if (!Selected(animal)) continue;
@@ -329,7 +335,8 @@ absl::Status Pipeline::Work(const RunConfig& config, const PipelineOptions& opti
   if (animal == nullptr) {
     return absl::InvalidArgumentError(absl::StrCat("no animal \"", job[1], "\""));
   }
-  SetBlasThreads(stage == "train" ? static_cast<int>(config.training.threads_per_model) : 1);
+  SetBlasThreads(stage == "train" ? static_cast<int>(config.training.threads_per_model)
+                                  : 1);
   if (stage == "train") {
     IAT_ASSIGN_OR_RETURN(const PackedSet images, pipeline.TrainingImages());
     TrainingJob training = pipeline.MakeTrainingJob(*animal, images);
@@ -342,7 +349,8 @@ absl::Status Pipeline::Work(const RunConfig& config, const PipelineOptions& opti
     bool warned = false;
     training.progress = [&](const TrainingProgress& progress) {
       TellProgress(static_cast<double>(progress.step),
-                   static_cast<double>(progress.num_steps), ProgressText(*animal, progress));
+                   static_cast<double>(progress.num_steps),
+                   ProgressText(*animal, progress));
       if (progress.collapsed && !warned) {
         warned = true;
         TellMessage(absl::StrFormat(

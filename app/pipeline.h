@@ -22,6 +22,8 @@
 #include "app/run_config.h"
 #include "base/file.h"
 #include "images/packed_set.h"
+#include "report/report.h"
+#include "similarity/compare.h"
 
 namespace iat {
 
@@ -79,8 +81,18 @@ class Pipeline {
   absl::Status RunTasks(const std::string& stage, const std::string& unit,
                         const std::vector<Task>& tasks, int64_t num_complete);
   absl::Status Timed(const std::string& stage, const std::function<absl::Status()>& work);
-  absl::Status WriteProvenance() const;
+  // Adds this run's times to those of earlier ones.
+  absl::Status WriteProvenance();
+  std::map<std::string, double> TotalSeconds() const;
   absl::Status WriteConfig() const;
+  std::filesystem::path ScoresFolder(const std::string& stimuli_name) const;
+  CompareInput MakeCompareInput(const std::string& stimuli_name) const;
+  absl::Status CompareOne(const std::string& stimuli_name);
+  absl::Status CompareAll();
+  absl::Status PrintSummary(bool json) const;
+  absl::Status DrawAndWrite();
+  std::string TrainingInWords(bool trained) const;
+  TrainingQuality Quality(std::vector<std::string>& warnings) const;
   void Say(const std::string& stage, const std::string& text) const;
 
   RunConfig config_;

@@ -26,8 +26,9 @@ absl::Status At(const ConfigDocument& document, absl::string_view table,
 
 bool IsName(const std::string& text) {
   return !text.empty() && text[0] != '.' &&
-         text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                "0123456789-_.") == std::string::npos;
+         text.find_first_not_of(
+             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+             "0123456789-_.") == std::string::npos;
 }
 
 }  // namespace
@@ -48,8 +49,9 @@ void FamilyOptions::Describe(OptionVisitor& visitor) {
                   "the same initial weights for every animal; -1: they follow the seed");
   visitor.Integer("fixed_data_seed", fixed_data_seed, {.min = -1, .max = kLargestSeed},
                   "the same data order for every animal; -1: it follows the seed");
-  visitor.Integer("num_untrained", num_untrained, {.min = 0, .max = kLargestSeed},
-                  "untrained animals beside the family: its first seeds, initial weights");
+  visitor.Integer(
+      "num_untrained", num_untrained, {.min = 0, .max = kLargestSeed},
+      "untrained animals beside the family: its first seeds, initial weights");
 }
 
 std::vector<Animal> FamilyOptions::Animals() const {
@@ -82,6 +84,7 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
   }
   document.Read("extraction", config.extraction);
   document.Read("compare", config.compare);
+  document.Read("report", config.report);
   IAT_RETURN_IF_ERROR(document.Finish());
 
   if (!IsName(config.run.name)) {
@@ -90,10 +93,11 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
                      "\"; expected letters, digits, -, _ and ."));
   }
   const auto& seeds = config.family.seeds;
-  if (seeds.empty() || std::set<int64_t>(seeds.begin(), seeds.end()).size() != seeds.size()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(document.Place("family", "seeds"), " is [", absl::StrJoin(seeds, ", "),
-                     "]; expected at least one seed, none twice"));
+  if (seeds.empty() ||
+      std::set<int64_t>(seeds.begin(), seeds.end()).size() != seeds.size()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        document.Place("family", "seeds"), " is [", absl::StrJoin(seeds, ", "),
+        "]; expected at least one seed, none twice"));
   }
   if (config.family.num_untrained > static_cast<int64_t>(seeds.size())) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -116,22 +120,23 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
 }
 
 std::string RunConfig::ResolvedText() const {
-  std::string text = absl::StrCat("[run]\n", OptionsText(run), "\n[family]\n",
-                                  OptionsText(family), "\n[images]\n", OptionsText(images),
-                                  "\n[model]\n", OptionsText(model), "\n[training]\n",
-                                  OptionsText(training));
+  std::string text =
+      absl::StrCat("[run]\n", OptionsText(run), "\n[family]\n", OptionsText(family),
+                   "\n[images]\n", OptionsText(images), "\n[model]\n", OptionsText(model),
+                   "\n[training]\n", OptionsText(training));
   for (const auto& [name, options] : stimuli) {
     absl::StrAppend(&text, "\n[stimuli.", TomlString(name), "]\n", OptionsText(options));
   }
   absl::StrAppend(&text, "\n[extraction]\n", OptionsText(extraction), "\n[compare]\n",
-                  OptionsText(compare));
+                  OptionsText(compare), "\n[report]\n", OptionsText(report));
   return text;
 }
 
 absl::StatusOr<std::vector<int64_t>> ParseSeeds(absl::string_view text) {
   std::vector<int64_t> seeds;
   for (const absl::string_view part : absl::StrSplit(text, ',')) {
-    const std::vector<absl::string_view> ends = absl::StrSplit(part, absl::MaxSplits('-', 1));
+    const std::vector<absl::string_view> ends =
+        absl::StrSplit(part, absl::MaxSplits('-', 1));
     int64_t first = 0, last = 0;
     if (!absl::SimpleAtoi(ends[0], &first) || !absl::SimpleAtoi(ends.back(), &last) ||
         first < 0 || last < first || last > kLargestSeed) {

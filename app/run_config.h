@@ -13,6 +13,7 @@
 #include "extraction/extract.h"
 #include "images/image_source.h"
 #include "models/vision_model.h"
+#include "report/figure1.h"
 #include "similarity/compare.h"
 #include "training/trainer.h"
 
@@ -48,6 +49,7 @@ struct RunConfig {
   std::map<std::string, ImageOptions> stimuli;
   ExtractionOptions extraction;
   CompareOptions compare;
+  FigureOptions report;
 
   // Every table's Describe and Validate, and what only holds across tables.
   static absl::StatusOr<RunConfig> Load(const std::filesystem::path& path,

@@ -39,15 +39,16 @@ absl::Status ForEachText(Metadata& metadata, Visit visit) {
 }
 
 absl::Status CheckFinite(const ActivationMatrix& rows, const std::string& where,
-                         const std::vector<std::string>& stimulus_ids, int64_t first_row) {
+                         const std::vector<std::string>& stimulus_ids,
+                         int64_t first_row) {
   // Summing 0 * x is a branch-free scan: finite values give exactly zero.
   if ((rows.array() * 0.0f).sum() == 0.0f) return absl::OkStatus();
   for (Eigen::Index i = 0; i < rows.rows(); ++i) {
     for (Eigen::Index j = 0; j < rows.cols(); ++j) {
       if (std::isfinite(rows(i, j))) continue;
       return absl::InvalidArgumentError(
-          absl::StrCat(where, ": stimulus \"", stimulus_ids[first_row + i], "\", unit ", j,
-                       " is ", rows(i, j), "; expected a finite number"));
+          absl::StrCat(where, ": stimulus \"", stimulus_ids[first_row + i], "\", unit ",
+                       j, " is ", rows(i, j), "; expected a finite number"));
     }
   }
   return absl::OkStatus();
@@ -89,7 +90,8 @@ struct ActivationWriter::State {
   std::vector<Variable> variables;
 };
 
-ActivationWriter::ActivationWriter(std::unique_ptr<State> state) : state_(std::move(state)) {}
+ActivationWriter::ActivationWriter(std::unique_ptr<State> state)
+    : state_(std::move(state)) {}
 ActivationWriter::ActivationWriter(ActivationWriter&&) noexcept = default;
 ActivationWriter& ActivationWriter::operator=(ActivationWriter&&) noexcept = default;
 ActivationWriter::~ActivationWriter() = default;
@@ -118,12 +120,13 @@ absl::StatusOr<ActivationWriter> ActivationWriter::Create(
       }));
   IAT_RETURN_IF_ERROR(file.SetAttribute(NC_GLOBAL, "init_seed", metadata.init_seed));
   IAT_RETURN_IF_ERROR(file.SetAttribute(NC_GLOBAL, "data_seed", metadata.data_seed));
-  IAT_RETURN_IF_ERROR(file.SetAttribute(NC_GLOBAL, "simulated",
-                                        absl::string_view(metadata.simulated ? "yes" : "no")));
+  IAT_RETURN_IF_ERROR(file.SetAttribute(
+      NC_GLOBAL, "simulated", absl::string_view(metadata.simulated ? "yes" : "no")));
 
   auto state = std::make_unique<State>(State{std::move(file), stimulus_ids, {}});
   NetcdfFile& out = state->file;
-  IAT_ASSIGN_OR_RETURN(const int stimulus, out.AddDimension("stimulus", stimulus_ids.size()));
+  IAT_ASSIGN_OR_RETURN(const int stimulus,
+                       out.AddDimension("stimulus", stimulus_ids.size()));
   int id_variable = -1;
   {
     const std::lock_guard<std::mutex> lock(NetcdfMutex());
@@ -140,8 +143,9 @@ absl::StatusOr<ActivationWriter> ActivationWriter::Create(
           absl::StrCat(path.string(), ": layer ", layer.name, " is given twice"));
     }
     const size_t num_units = layer.units.channel.size();
-    IAT_CHECK(layer.units.row.size() == num_units && layer.units.column.size() == num_units,
-              "unit coordinates differ in length");
+    IAT_CHECK(
+        layer.units.row.size() == num_units && layer.units.column.size() == num_units,
+        "unit coordinates differ in length");
     IAT_ASSIGN_OR_RETURN(const int unit,
                          out.AddDimension(absl::StrCat(layer.name, "_unit"), num_units));
     const std::lock_guard<std::mutex> lock(NetcdfMutex());
@@ -152,8 +156,8 @@ absl::StatusOr<ActivationWriter> ActivationWriter::Create(
     for (const auto& [suffix, values] : coordinates) {
       const std::string name = absl::StrCat(layer.name, "_", suffix);
       int variable = -1;
-      IAT_RETURN_IF_ERROR(
-          out.Check(nc_def_var(out.id(), name.c_str(), NC_INT, 1, &unit, &variable), name));
+      IAT_RETURN_IF_ERROR(out.Check(
+          nc_def_var(out.id(), name.c_str(), NC_INT, 1, &unit, &variable), name));
       IAT_RETURN_IF_ERROR(
           out.Check(nc_put_var_int(out.id(), variable, values->data()), name));
     }
@@ -161,9 +165,9 @@ absl::StatusOr<ActivationWriter> ActivationWriter::Create(
       const Tap tap{layer.name, stage};
       const std::string name = VariableName(tap);
       const int dimensions[] = {stimulus, unit};
-      const size_t rows_per_chunk =
-          std::clamp<size_t>(kChunkBytes / (sizeof(float) * std::max<size_t>(num_units, 1)), 1,
-                             stimulus_ids.size());
+      const size_t rows_per_chunk = std::clamp<size_t>(
+          kChunkBytes / (sizeof(float) * std::max<size_t>(num_units, 1)), 1,
+          stimulus_ids.size());
       const size_t chunk[] = {rows_per_chunk, num_units};
       int variable = -1;
       IAT_RETURN_IF_ERROR(out.Check(
@@ -172,12 +176,13 @@ absl::StatusOr<ActivationWriter> ActivationWriter::Create(
           out.Check(nc_def_var_chunking(out.id(), variable, NC_CHUNKED, chunk), name));
       IAT_RETURN_IF_ERROR(
           out.Check(nc_def_var_fletcher32(out.id(), variable, NC_FLETCHER32), name));
-      const std::string coordinate_names = absl::StrCat(
-          "stimulus_id ", layer.name, "_channel ", layer.name, "_row ", layer.name, "_column");
-      IAT_RETURN_IF_ERROR(out.Check(
-          nc_put_att_text(out.id(), variable, "coordinates", coordinate_names.size(),
-                          coordinate_names.data()),
-          name));
+      const std::string coordinate_names =
+          absl::StrCat("stimulus_id ", layer.name, "_channel ", layer.name, "_row ",
+                       layer.name, "_column");
+      IAT_RETURN_IF_ERROR(
+          out.Check(nc_put_att_text(out.id(), variable, "coordinates",
+                                    coordinate_names.size(), coordinate_names.data()),
+                    name));
       state->variables.push_back({tap, variable, static_cast<int64_t>(num_units)});
     }
   }
@@ -189,15 +194,16 @@ absl::Status ActivationWriter::Write(const Tap& tap, int64_t first_row,
   const auto variable = std::find_if(state_->variables.begin(), state_->variables.end(),
                                      [&](const auto& v) { return v.tap == tap; });
   IAT_CHECK(variable != state_->variables.end(), "a tap that was not declared");
-  IAT_CHECK(rows.cols() == variable->num_units && first_row >= 0 &&
-                first_row + rows.rows() <=
-                    static_cast<int64_t>(state_->stimulus_ids.size()),
-            "rows do not fit the file");
-  IAT_RETURN_IF_ERROR(CheckFinite(
-      rows, absl::StrCat(state_->file.path().string(), ": ", tap.Name()),
-      state_->stimulus_ids, first_row));
+  IAT_CHECK(
+      rows.cols() == variable->num_units && first_row >= 0 &&
+          first_row + rows.rows() <= static_cast<int64_t>(state_->stimulus_ids.size()),
+      "rows do not fit the file");
+  IAT_RETURN_IF_ERROR(
+      CheckFinite(rows, absl::StrCat(state_->file.path().string(), ": ", tap.Name()),
+                  state_->stimulus_ids, first_row));
   const size_t start[] = {static_cast<size_t>(first_row), 0};
-  const size_t count[] = {static_cast<size_t>(rows.rows()), static_cast<size_t>(rows.cols())};
+  const size_t count[] = {static_cast<size_t>(rows.rows()),
+                          static_cast<size_t>(rows.cols())};
   const std::lock_guard<std::mutex> lock(NetcdfMutex());
   IAT_RETURN_IF_ERROR(state_->file.Check(
       nc_put_vara_float(state_->file.id(), variable->id, start, count, rows.data()),
@@ -233,9 +239,10 @@ absl::StatusOr<ActivationFile> ActivationFile::Open(const std::filesystem::path&
   IAT_ASSIGN_OR_RETURN(NetcdfFile file, NetcdfFile::Open(path));
   const auto title = file.TextAttribute(NC_GLOBAL, "title");
   if (!title.ok() || *title != "iat activations") {
-    return absl::InvalidArgumentError(absl::StrCat(
-        path.string(), ": not an activation file (its attribute title is not \"iat "
-                       "activations\"); iat extract makes them"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(path.string(),
+                     ": not an activation file (its attribute title is not \"iat "
+                     "activations\"); iat extract makes them"));
   }
   IAT_ASSIGN_OR_RETURN(const int64_t format,
                        file.IntegerAttribute(NC_GLOBAL, "format_version"));
@@ -254,7 +261,8 @@ absl::StatusOr<ActivationFile> ActivationFile::Open(const std::filesystem::path&
       }));
   IAT_ASSIGN_OR_RETURN(metadata.init_seed, in.IntegerAttribute(NC_GLOBAL, "init_seed"));
   IAT_ASSIGN_OR_RETURN(metadata.data_seed, in.IntegerAttribute(NC_GLOBAL, "data_seed"));
-  IAT_ASSIGN_OR_RETURN(const std::string simulated, in.TextAttribute(NC_GLOBAL, "simulated"));
+  IAT_ASSIGN_OR_RETURN(const std::string simulated,
+                       in.TextAttribute(NC_GLOBAL, "simulated"));
   metadata.simulated = simulated != "no";
   IAT_ASSIGN_OR_RETURN(state->stimulus_ids, in.ReadStrings("stimulus_id"));
   IAT_ASSIGN_OR_RETURN(const std::vector<std::string> names, in.VariableNames());
@@ -281,9 +289,11 @@ bool ActivationFile::Has(const Tap& tap) const {
 
 absl::StatusOr<UnitCoordinates> ActivationFile::Units(absl::string_view layer) const {
   UnitCoordinates units;
-  IAT_ASSIGN_OR_RETURN(units.channel, state_->file.ReadIntegers(absl::StrCat(layer, "_channel")));
+  IAT_ASSIGN_OR_RETURN(units.channel,
+                       state_->file.ReadIntegers(absl::StrCat(layer, "_channel")));
   IAT_ASSIGN_OR_RETURN(units.row, state_->file.ReadIntegers(absl::StrCat(layer, "_row")));
-  IAT_ASSIGN_OR_RETURN(units.column, state_->file.ReadIntegers(absl::StrCat(layer, "_column")));
+  IAT_ASSIGN_OR_RETURN(units.column,
+                       state_->file.ReadIntegers(absl::StrCat(layer, "_column")));
   return units;
 }
 

@@ -53,11 +53,13 @@ absl::string_view TypeName(const toml::node& node) {
 }
 
 template <typename T>
-std::string RangeText(T min, T max, T lowest, T highest, bool min_excluded, bool max_excluded,
-                      const std::function<std::string(T)>& show) {
+std::string RangeText(T min, T max, T lowest, T highest, bool min_excluded,
+                      bool max_excluded, const std::function<std::string(T)>& show) {
   std::vector<std::string> parts;
-  if (min != lowest) parts.push_back(absl::StrCat(min_excluded ? "> " : ">= ", show(min)));
-  if (max != highest) parts.push_back(absl::StrCat(max_excluded ? "< " : "<= ", show(max)));
+  if (min != lowest)
+    parts.push_back(absl::StrCat(min_excluded ? "> " : ">= ", show(min)));
+  if (max != highest)
+    parts.push_back(absl::StrCat(max_excluded ? "< " : "<= ", show(max)));
   return parts.empty() ? "" : absl::StrCat(" ", absl::StrJoin(parts, " and "));
 }
 
@@ -166,20 +168,21 @@ struct ConfigDocument::State {
       if (!candidates.contains(key)) {
         // Without the tables in front, which would make any two keys look alike.
         std::vector<std::string> names;
-        for (const std::string& full : candidates) names.push_back(full.substr(prefix.size()));
+        for (const std::string& full : candidates)
+          names.push_back(full.substr(prefix.size()));
         std::string nearest = NearestName(std::string(toml_key.str()), names);
         if (!nearest.empty()) nearest = prefix + nearest;
         const auto place = override_places.find(key);
         found.push_back(
             {place != override_places.end() ? UINT32_MAX : toml_key.source().begin.line,
-             absl::StrCat(place != override_places.end()
-                              ? place->second
-                              : absl::StrCat(name, ":", toml_key.source().begin.line),
-                          ": unknown ", node.is_table() ? "table " : "key ", Quoted(key),
-                          nearest.empty()
-                              ? absl::StrCat("; expected one of ",
-                                             absl::StrJoin(candidates, ", "))
-                              : absl::StrCat("; did you mean ", Quoted(nearest), "?"))});
+             absl::StrCat(
+                 place != override_places.end()
+                     ? place->second
+                     : absl::StrCat(name, ":", toml_key.source().begin.line),
+                 ": unknown ", node.is_table() ? "table " : "key ", Quoted(key),
+                 nearest.empty()
+                     ? absl::StrCat("; expected one of ", absl::StrJoin(candidates, ", "))
+                     : absl::StrCat("; did you mean ", Quoted(nearest), "?"))});
       } else if (const toml::table* inner = node.as_table()) {
         CheckUnknown(*inner, key, found);
       }
@@ -282,8 +285,8 @@ class Reader : public OptionVisitor {
                absl::string_view) override {
     ReadList<double>(name, values, absl::StrCat("a number", RangeText(range)),
                      [&](const toml::node& node, double& value) {
-                       const auto found = node.is_number() ? node.value<double>()
-                                                           : std::nullopt;
+                       const auto found =
+                           node.is_number() ? node.value<double>() : std::nullopt;
                        if (!found || !InRange(*found, range)) return false;
                        value = *found;
                        return true;
@@ -297,7 +300,8 @@ class Reader : public OptionVisitor {
         name, values, absl::StrCat(OneOf(allowed, ""), ", none twice"),
         [&](const toml::node& node, std::string& value) {
           const auto found = node.value_exact<std::string>();
-          if (!found || std::count(allowed.begin(), allowed.end(), *found) == 0) return false;
+          if (!found || std::count(allowed.begin(), allowed.end(), *found) == 0)
+            return false;
           value = *found;
           return seen.insert(value).second;
         });
@@ -336,8 +340,8 @@ class Reader : public OptionVisitor {
   }
 
   void Wrong(absl::string_view name, const toml::node& node, absl::string_view expected) {
-    state_.Add(Key(name), node, absl::StrCat(Key(name), " is ", ShowNode(node), "; expected ",
-                                             expected));
+    state_.Add(Key(name), node,
+               absl::StrCat(Key(name), " is ", ShowNode(node), "; expected ", expected));
   }
 
   static std::string OneOf(const AllowedNames& allowed, absl::string_view found) {
@@ -367,7 +371,8 @@ class Reader : public OptionVisitor {
   }
 
   template <typename T>
-  void ReadList(absl::string_view name, std::vector<T>& values, const std::string& expected,
+  void ReadList(absl::string_view name, std::vector<T>& values,
+                const std::string& expected,
                 const std::function<bool(const toml::node&, T&)>& read) {
     const toml::node* node = Take(name);
     if (node == nullptr) return;
@@ -441,9 +446,9 @@ absl::StatusOr<ConfigDocument> ConfigDocument::Parse(
     const std::vector<std::string>& overrides) {
   toml::parse_result parsed = toml::parse(std::string(text));
   if (!parsed) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        name, ":", parsed.error().source().begin.line, ": not TOML: ",
-        std::string(parsed.error().description())));
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, ":", parsed.error().source().begin.line,
+                     ": not TOML: ", std::string(parsed.error().description())));
   }
   auto state = std::make_unique<State>();
   state->name = std::string(name);
@@ -458,7 +463,8 @@ void ConfigDocument::Read(absl::string_view table,
                           const std::function<void(OptionVisitor&)>& describe) {
   // The tables on the way are known, though nothing is read from them here.
   const std::string path(table);
-  for (size_t dot = path.find('.'); dot != std::string::npos; dot = path.find('.', dot + 1)) {
+  for (size_t dot = path.find('.'); dot != std::string::npos;
+       dot = path.find('.', dot + 1)) {
     state_->known_keys[path.substr(0, dot)];
   }
   Reader<State> reader(*state_, path);
@@ -489,7 +495,8 @@ absl::Status ConfigDocument::Finish() const {
 }
 
 std::string ConfigDocument::Place(absl::string_view table, absl::string_view key) const {
-  const std::string path = table.empty() ? std::string(key) : absl::StrCat(table, ".", key);
+  const std::string path =
+      table.empty() ? std::string(key) : absl::StrCat(table, ".", key);
   const toml::node* node = state_->Find(path);
   if (node == nullptr) node = state_->Find(table);
   if (node == nullptr) return absl::StrCat(state_->name, ": ", path);

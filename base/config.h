@@ -33,13 +33,13 @@ class ConfigDocument {
   // option: --set training.epoch=20: unknown key ...
   static absl::StatusOr<ConfigDocument> Load(const std::filesystem::path& path,
                                              const std::vector<std::string>& overrides);
-  static absl::StatusOr<ConfigDocument> Parse(absl::string_view text, absl::string_view name,
+  static absl::StatusOr<ConfigDocument> Parse(absl::string_view text,
+                                              absl::string_view name,
                                               const std::vector<std::string>& overrides);
 
   // Fills what `describe` visits from table `table` ("training", "stimuli.held-out");
   // a missing table leaves the defaults. Problems are collected for Finish().
-  void Read(absl::string_view table,
-            const std::function<void(OptionVisitor&)>& describe);
+  void Read(absl::string_view table, const std::function<void(OptionVisitor&)>& describe);
   template <typename Options>
   void Read(absl::string_view table, Options& options) {
     Read(table, [&](OptionVisitor& visitor) { options.Describe(visitor); });

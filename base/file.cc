@@ -41,7 +41,8 @@ class Descriptor {
 
 absl::Status Flush(const fs::path& path) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.get() < 0) return ErrnoStatus(errno, absl::StrCat("cannot open ", path.string()));
+  if (file.get() < 0)
+    return ErrnoStatus(errno, absl::StrCat("cannot open ", path.string()));
   if (::fsync(file.get()) != 0) {
     return ErrnoStatus(errno, absl::StrCat("cannot flush ", path.string()));
   }
@@ -50,9 +51,9 @@ absl::Status Flush(const fs::path& path) {
 
 fs::path TemporaryName(const fs::path& path) {
   static std::atomic<int> counter{0};
-  return path.parent_path() /
-         absl::StrCat(".", path.stem().string(), kTemporaryMark, ::getpid(), "-",
-                      counter.fetch_add(1), path.extension().string());
+  return path.parent_path() / absl::StrCat(".", path.stem().string(), kTemporaryMark,
+                                           ::getpid(), "-", counter.fetch_add(1),
+                                           path.extension().string());
 }
 
 absl::Status WriteAll(int descriptor, absl::string_view contents, const fs::path& path) {
@@ -71,7 +72,8 @@ absl::Status WriteAll(int descriptor, absl::string_view contents, const fs::path
 
 absl::StatusOr<std::string> ReadFile(const fs::path& path) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.get() < 0) return ErrnoStatus(errno, absl::StrCat("cannot open ", path.string()));
+  if (file.get() < 0)
+    return ErrnoStatus(errno, absl::StrCat("cannot open ", path.string()));
   std::string contents;
   std::array<char, 1 << 16> buffer;
   while (true) {
@@ -89,7 +91,8 @@ absl::Status MakeFolder(const fs::path& path) {
   std::error_code error;
   fs::create_directories(path, error);
   if (error) {
-    return ErrnoStatus(error.value(), absl::StrCat("cannot create folder ", path.string()));
+    return ErrnoStatus(error.value(),
+                       absl::StrCat("cannot create folder ", path.string()));
   }
   return absl::OkStatus();
 }
@@ -154,7 +157,8 @@ absl::Status RemoveTemporaries(const fs::path& folder) {
 absl::StatusOr<FileLock> FileLock::TryAcquire(const fs::path& path, Mode mode) {
   if (path.has_parent_path()) IAT_RETURN_IF_ERROR(MakeFolder(path.parent_path()));
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (descriptor < 0) return ErrnoStatus(errno, absl::StrCat("cannot open ", path.string()));
+  if (descriptor < 0)
+    return ErrnoStatus(errno, absl::StrCat("cannot open ", path.string()));
   FileLock lock(descriptor);
   if (::flock(descriptor, (mode == Mode::kShared ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) {
@@ -206,7 +210,8 @@ struct Sha256Digest::Context {
 };
 
 Sha256Digest::Sha256Digest() : context_(std::make_unique<Context>()) {
-  IAT_CHECK(EVP_DigestInit_ex(context_->evp.get(), EVP_sha256(), nullptr) == 1, "SHA-256");
+  IAT_CHECK(EVP_DigestInit_ex(context_->evp.get(), EVP_sha256(), nullptr) == 1,
+            "SHA-256");
 }
 Sha256Digest::~Sha256Digest() = default;
 
@@ -218,9 +223,10 @@ void Sha256Digest::Add(absl::string_view bytes) {
 std::string Sha256Digest::Finish() {
   std::string bytes(EVP_MAX_MD_SIZE, '\0');
   unsigned int size = 0;
-  IAT_CHECK(EVP_DigestFinal_ex(context_->evp.get(),
-                               reinterpret_cast<unsigned char*>(bytes.data()), &size) == 1,
-            "SHA-256");
+  IAT_CHECK(
+      EVP_DigestFinal_ex(context_->evp.get(),
+                         reinterpret_cast<unsigned char*>(bytes.data()), &size) == 1,
+      "SHA-256");
   bytes.resize(size);
   return absl::BytesToHexString(bytes);
 }
@@ -238,13 +244,15 @@ absl::StatusOr<std::string> Sha256OfFile(const fs::path& path) {
 
 absl::StatusOr<MappedFile> MappedFile::Open(const fs::path& path) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.get() < 0) return ErrnoStatus(errno, absl::StrCat("cannot open ", path.string()));
+  if (file.get() < 0)
+    return ErrnoStatus(errno, absl::StrCat("cannot open ", path.string()));
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) {
     return ErrnoStatus(errno, absl::StrCat("cannot read ", path.string()));
   }
   if (!S_ISREG(info.st_mode)) {
-    return absl::InvalidArgumentError(absl::StrCat(path.string(), " is not a regular file"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(path.string(), " is not a regular file"));
   }
   const size_t size = static_cast<size_t>(info.st_size);
   if (size == 0) return MappedFile(nullptr, 0);

@@ -56,7 +56,8 @@ class FileLock {
 
   // Does not wait. FailedPrecondition naming the holder (process, host, command,
   // since when) when another process holds a lock that excludes this one.
-  static absl::StatusOr<FileLock> TryAcquire(const std::filesystem::path& path, Mode mode);
+  static absl::StatusOr<FileLock> TryAcquire(const std::filesystem::path& path,
+                                             Mode mode);
 
   FileLock(FileLock&& other) noexcept;
   FileLock& operator=(FileLock&& other) noexcept;
@@ -98,9 +99,7 @@ class MappedFile {
 
   const uint8_t* data() const { return data_; }
   size_t size() const { return size_; }
-  absl::string_view view() const {
-    return {reinterpret_cast<const char*>(data_), size_};
-  }
+  absl::string_view view() const { return {reinterpret_cast<const char*>(data_), size_}; }
 
  private:
   MappedFile(const uint8_t* data, size_t size) : data_(data), size_(size) {}

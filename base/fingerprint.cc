@@ -75,8 +75,8 @@ void OptionLister::Integers(absl::string_view name, std::vector<int64_t>& values
                             IntegerRange, absl::string_view) {
   Add(name, TomlArray(values, TomlInteger));
 }
-void OptionLister::Numbers(absl::string_view name, std::vector<double>& values, NumberRange,
-                           absl::string_view) {
+void OptionLister::Numbers(absl::string_view name, std::vector<double>& values,
+                           NumberRange, absl::string_view) {
   Add(name, TomlArray(values, TomlNumber));
 }
 void OptionLister::Choices(absl::string_view name, std::vector<std::string>& values,

@@ -68,17 +68,18 @@ absl::StatusOr<int> NetcdfFile::AddDimension(absl::string_view name, size_t size
 absl::Status NetcdfFile::SetAttribute(int variable, absl::string_view name,
                                       absl::string_view text) {
   const std::lock_guard<std::mutex> lock(NetcdfMutex());
-  return Check(nc_put_att_text(id_, variable, std::string(name).c_str(), text.size(),
-                               text.data()),
-               name);
+  return Check(
+      nc_put_att_text(id_, variable, std::string(name).c_str(), text.size(), text.data()),
+      name);
 }
 
-absl::Status NetcdfFile::SetAttribute(int variable, absl::string_view name, int64_t value) {
+absl::Status NetcdfFile::SetAttribute(int variable, absl::string_view name,
+                                      int64_t value) {
   const std::lock_guard<std::mutex> lock(NetcdfMutex());
   const long long wide = value;
-  return Check(nc_put_att_longlong(id_, variable, std::string(name).c_str(), NC_INT64, 1,
-                                   &wide),
-               name);
+  return Check(
+      nc_put_att_longlong(id_, variable, std::string(name).c_str(), NC_INT64, 1, &wide),
+      name);
 }
 
 absl::StatusOr<std::string> NetcdfFile::TextAttribute(int variable,
@@ -88,13 +89,15 @@ absl::StatusOr<std::string> NetcdfFile::TextAttribute(int variable,
   nc_type type = NC_NAT;
   size_t length = 0;
   const std::string what = absl::StrCat("attribute ", name);
-  IAT_RETURN_IF_ERROR(Check(nc_inq_att(id_, variable, key.c_str(), &type, &length), what));
+  IAT_RETURN_IF_ERROR(
+      Check(nc_inq_att(id_, variable, key.c_str(), &type, &length), what));
   if (type != NC_CHAR) {
     return absl::InvalidArgumentError(
         absl::StrCat(path_.string(), ": ", what, " is not text"));
   }
   std::string text(length, '\0');
-  IAT_RETURN_IF_ERROR(Check(nc_get_att_text(id_, variable, key.c_str(), text.data()), what));
+  IAT_RETURN_IF_ERROR(
+      Check(nc_get_att_text(id_, variable, key.c_str(), text.data()), what));
   return text;
 }
 
@@ -106,11 +109,12 @@ absl::StatusOr<int64_t> NetcdfFile::IntegerAttribute(int variable,
   const std::string what = absl::StrCat("attribute ", name);
   IAT_RETURN_IF_ERROR(Check(nc_inq_attlen(id_, variable, key.c_str(), &length), what));
   if (length != 1) {
-    return absl::InvalidArgumentError(absl::StrCat(path_.string(), ": ", what, " has ",
-                                                   length, " values; expected 1"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(path_.string(), ": ", what, " has ", length, " values; expected 1"));
   }
   long long value = 0;
-  IAT_RETURN_IF_ERROR(Check(nc_get_att_longlong(id_, variable, key.c_str(), &value), what));
+  IAT_RETURN_IF_ERROR(
+      Check(nc_get_att_longlong(id_, variable, key.c_str(), &value), what));
   return value;
 }
 
@@ -146,7 +150,8 @@ absl::StatusOr<std::vector<std::string>> NetcdfFile::VariableNames() const {
   return names;
 }
 
-absl::Status NetcdfFile::WriteStrings(int variable, const std::vector<std::string>& values) {
+absl::Status NetcdfFile::WriteStrings(int variable,
+                                      const std::vector<std::string>& values) {
   const std::lock_guard<std::mutex> lock(NetcdfMutex());
   std::vector<const char*> pointers;
   pointers.reserve(values.size());
@@ -190,7 +195,8 @@ absl::StatusOr<std::vector<std::string>> NetcdfFile::ReadStrings(
   return values;
 }
 
-absl::StatusOr<std::vector<int32_t>> NetcdfFile::ReadIntegers(absl::string_view name) const {
+absl::StatusOr<std::vector<int32_t>> NetcdfFile::ReadIntegers(
+    absl::string_view name) const {
   IAT_ASSIGN_OR_RETURN(const int variable, Variable(name));
   const std::lock_guard<std::mutex> lock(NetcdfMutex());
   IAT_ASSIGN_OR_RETURN(const size_t length, VariableLength(variable, name));

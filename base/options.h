@@ -52,12 +52,14 @@ class OptionVisitor {
                        absl::string_view doc) = 0;
   virtual void Number(absl::string_view name, double& value, NumberRange range,
                       absl::string_view doc) = 0;
-  virtual void Text(absl::string_view name, std::string& value, absl::string_view doc) = 0;
+  virtual void Text(absl::string_view name, std::string& value,
+                    absl::string_view doc) = 0;
   // One of `allowed`.
   virtual void Choice(absl::string_view name, std::string& value,
                       const AllowedNames& allowed, absl::string_view doc) = 0;
   // Text in which ${VARIABLE} is expanded.
-  virtual void Path(absl::string_view name, std::string& value, absl::string_view doc) = 0;
+  virtual void Path(absl::string_view name, std::string& value,
+                    absl::string_view doc) = 0;
 
   virtual void Integers(absl::string_view name, std::vector<int64_t>& values,
                         IntegerRange range, absl::string_view doc) = 0;

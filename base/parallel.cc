@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -62,11 +64,20 @@ void SetBlasThreads(int num_threads) {
 
 BlasInfo GetBlasInfo() {
   BlasInfo info;
-  if (auto* config = Symbol<char*()>("openblas_get_config")) {
-    info.is_openblas = true;
-    info.config = config();
-  }
-  if (auto* threads = Symbol<int()>("openblas_get_num_threads")) info.num_threads = threads();
+  Dl_info found{};
+  void* const product = ::dlsym(RTLD_DEFAULT, "sgemm_");
+  if (product == nullptr || ::dladdr(product, &found) == 0) return info;
+  // Debian's libblas.so.3 is a chain of links to the library chosen.
+  std::error_code error;
+  const auto path = std::filesystem::canonical(found.dli_fname, error);
+  info.library = error ? found.dli_fname : path.string();
+  const auto contains = [&](const char* part) {
+    return info.library.find(part) != std::string::npos;
+  };
+  info.is_reference = contains("libblas.so") && !contains("openblas") &&
+                      !contains("atlas") && !contains("blis") && !contains("mkl");
+  auto* config = Symbol<char*()>("openblas_get_config");
+  if (contains("openblas") && config != nullptr) info.config = config();
   return info;
 }
 

@@ -27,9 +27,11 @@ absl::Status ParallelFor(int jobs, int64_t n,
 void SetBlasThreads(int num_threads);
 
 struct BlasInfo {
-  bool is_openblas = false;
-  std::string config;  // e.g. "OpenBLAS 0.3.21 ... Zen MAX_THREADS=64", or ""
-  int num_threads = 0;
+  // The library that answers to sgemm_, which LibTorch calls. OpenBLAS may well be in
+  // the process too while another library comes first.
+  std::string library;
+  bool is_reference = false;  // Netlib's, about 40 times slower than OpenBLAS
+  std::string config;         // e.g. "OpenBLAS 0.3.21 ... Zen MAX_THREADS=64", or ""
 };
 BlasInfo GetBlasInfo();
 

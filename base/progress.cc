@@ -81,7 +81,8 @@ void Progress::Draw(bool force) {
   if (style_ == Style::kQuiet) return;
   const auto now = Clock::now();
   const double interval = style_ == Style::kTerminal ? kTerminalSeconds : kPlainSeconds;
-  if (!force && std::chrono::duration<double>(now - last_draw_).count() < interval) return;
+  if (!force && std::chrono::duration<double>(now - last_draw_).count() < interval)
+    return;
   last_draw_ = now;
   const double seconds = std::chrono::duration<double>(now - first_update_).count();
   const double rate = seconds > 0.0 ? (done_ - first_done_) / seconds : 0.0;

@@ -77,9 +77,8 @@ std::string ScoresText(std::vector<ScoreRow> rows) {
   CsvTable table{.columns = ColumnNames(), .rows = {}};
   for (const ScoreRow& row : rows) {
     auto& cells = table.rows.emplace_back();
-    ForEachColumn(row, [&](const char*, const auto& value) {
-      cells.push_back(CellText(value));
-    });
+    ForEachColumn(
+        row, [&](const char*, const auto& value) { cells.push_back(CellText(value)); });
   }
   return CsvText(table);
 }
@@ -91,10 +90,9 @@ absl::Status WriteScores(const std::filesystem::path& path, std::vector<ScoreRow
 absl::StatusOr<std::vector<ScoreRow>> ReadScores(const std::filesystem::path& path) {
   IAT_ASSIGN_OR_RETURN(const CsvTable table, ReadCsv(path));
   if (table.columns != ColumnNames()) {
-    return absl::InvalidArgumentError(absl::StrCat(path.string(), ":1: columns are ",
-                                                   absl::StrJoin(table.columns, ","),
-                                                   "; expected ",
-                                                   absl::StrJoin(ColumnNames(), ",")));
+    return absl::InvalidArgumentError(
+        absl::StrCat(path.string(), ":1: columns are ", absl::StrJoin(table.columns, ","),
+                     "; expected ", absl::StrJoin(ColumnNames(), ",")));
   }
   std::vector<ScoreRow> rows;
   for (size_t i = 0; i < table.rows.size(); ++i) {
@@ -104,8 +102,9 @@ absl::StatusOr<std::vector<ScoreRow>> ReadScores(const std::filesystem::path& pa
     ForEachColumn(row, [&](const char* name, auto& value) {
       const std::string& cell = table.rows[i][column++];
       if (status.ok() && !ParseCell(cell, value)) {
-        status = absl::InvalidArgumentError(absl::StrCat(
-            path.string(), ":", i + 2, ": ", name, " is \"", cell, "\"; expected a number"));
+        status = absl::InvalidArgumentError(absl::StrCat(path.string(), ":", i + 2, ": ",
+                                                         name, " is \"", cell,
+                                                         "\"; expected a number"));
       }
     });
     IAT_RETURN_IF_ERROR(status);

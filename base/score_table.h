@@ -17,7 +17,7 @@
 namespace iat {
 
 struct ScoreRow {
-  std::string stimuli;  // name of the stimulus set
+  std::string stimuli;                       // name of the stimulus set
   std::string source_animal, target_animal;  // "seed-000", "untrained-001"
   std::string source_layer, target_layer;    // "conv1"
   std::string source_stage, target_stage;    // "pre_relu", "post_relu", "recorded"

@@ -57,26 +57,27 @@ std::string NearestName(absl::string_view name, const Range& candidates) {
 #define IAT_STATUS_CONCAT(a, b) IAT_STATUS_CONCAT_INNER(a, b)
 
 // Returns from the enclosing function when `expression` is not OK.
-#define IAT_RETURN_IF_ERROR(expression)                          \
-  do {                                                           \
-    ::absl::Status iat_status = (expression);                    \
-    if (!iat_status.ok()) return iat_status;                     \
+#define IAT_RETURN_IF_ERROR(expression)       \
+  do {                                        \
+    ::absl::Status iat_status = (expression); \
+    if (!iat_status.ok()) return iat_status;  \
   } while (false)
 
 // IAT_ASSIGN_OR_RETURN(auto value, Function());
-#define IAT_ASSIGN_OR_RETURN(declaration, expression)            \
+#define IAT_ASSIGN_OR_RETURN(declaration, expression)                                \
   IAT_ASSIGN_OR_RETURN_IMPL(IAT_STATUS_CONCAT(iat_statusor_, __LINE__), declaration, \
                             expression)
 #define IAT_ASSIGN_OR_RETURN_IMPL(holder, declaration, expression) \
-  auto holder = (expression);                                    \
-  if (!holder.ok()) return std::move(holder).status();           \
+  auto holder = (expression);                                      \
+  if (!holder.ok()) return std::move(holder).status();             \
   declaration = *std::move(holder)
 
 // Stops the program when an invariant of our own code is broken. Never for bad
 // input: that is a Status.
-#define IAT_CHECK(condition, message)                                                \
-  do {                                                                               \
-    if (!(condition)) ::iat::internal::CheckFailed(__FILE__, __LINE__, #condition, message); \
+#define IAT_CHECK(condition, message)                                        \
+  do {                                                                       \
+    if (!(condition))                                                        \
+      ::iat::internal::CheckFailed(__FILE__, __LINE__, #condition, message); \
   } while (false)
 
 #endif  // IAT_BASE_STATUS_H_

@@ -29,7 +29,7 @@ namespace {
 struct Worker {
   const WorkerTask* task = nullptr;
   pid_t process = -1;
-  int output = -1;  // read end of its stdout
+  int output = -1;      // read end of its stdout
   std::string pending;  // an unfinished line
 };
 
@@ -47,7 +47,8 @@ absl::StatusOr<Worker> Start(const WorkerTask& task) {
     const absl::string_view text(*variable);
     const absl::string_view key = text.substr(0, text.find('=') + 1);
     bool replaced = false;
-    for (const std::string& own : task.environment) replaced |= absl::StartsWith(own, key);
+    for (const std::string& own : task.environment)
+      replaced |= absl::StartsWith(own, key);
     if (!replaced) variables.emplace_back(text);
   }
   std::vector<char*> envp;
@@ -75,7 +76,8 @@ absl::StatusOr<Worker> Start(const WorkerTask& task) {
   return Worker{.task = &task, .process = process, .output = ends[0], .pending = ""};
 }
 
-void HandleLine(const Worker& worker, absl::string_view line, const WorkerEvents& events) {
+void HandleLine(const Worker& worker, absl::string_view line,
+                const WorkerEvents& events) {
   if (absl::ConsumePrefix(&line, "progress ")) {
     const std::vector<absl::string_view> parts =
         absl::StrSplit(line, absl::MaxSplits(' ', 2));
@@ -164,9 +166,9 @@ absl::Status RunWorkers(const std::vector<WorkerTask>& tasks, int jobs,
   }
   if (stop) return absl::CancelledError("stopped; the same command goes on from there");
   if (failures.empty()) return absl::OkStatus();
-  return absl::InternalError(absl::StrCat(
-      absl::StrJoin(failures, "; "),
-      "; what is complete is kept, the same command makes the rest"));
+  return absl::InternalError(
+      absl::StrCat(absl::StrJoin(failures, "; "),
+                   "; what is complete is kept, the same command makes the rest"));
 }
 
 void TellProgress(double done, double total, absl::string_view text) {
@@ -190,7 +192,8 @@ void InstallStopHandler() {
   action.sa_handler = HandleStop;
   ::sigemptyset(&action.sa_mask);
   // SIGUSR1 is how a parent passes a stop on (see RunWorkers).
-  for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) ::sigaction(signal, &action, nullptr);
+  for (const int signal : {SIGINT, SIGTERM, SIGUSR1})
+    ::sigaction(signal, &action, nullptr);
 }
 
 }  // namespace iat

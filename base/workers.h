@@ -21,8 +21,8 @@
 namespace iat {
 
 struct WorkerTask {
-  std::string name;                    // "seed-003"
-  std::vector<std::string> arguments;  // after the program's name
+  std::string name;                      // "seed-003"
+  std::vector<std::string> arguments;    // after the program's name
   std::vector<std::string> environment;  // "NAME=value", added to ours
 };
 

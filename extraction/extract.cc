@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -38,7 +39,8 @@ UnitCoordinates Coordinates(const torch::Tensor& values, const std::string& scop
       add(channel, values.size(2) / 2, values.size(3) / 2);
     } else {
       for (int64_t row = 0; row < values.size(2); ++row) {
-        for (int64_t column = 0; column < values.size(3); ++column) add(channel, row, column);
+        for (int64_t column = 0; column < values.size(3); ++column)
+          add(channel, row, column);
       }
     }
   }
@@ -49,9 +51,18 @@ Eigen::Map<const ActivationMatrix> View(const torch::Tensor& matrix) {
   return {matrix.data_ptr<float>(), matrix.size(0), matrix.size(1)};
 }
 
+// The digest of the weights: the one their writer noted, or the file's own for
+// files of other programs.
+absl::StatusOr<std::string> WeightsSha256(const std::filesystem::path& path) {
+  IAT_ASSIGN_OR_RETURN(const auto metadata, ReadTensorMetadata(path));
+  const auto noted = metadata.find("sha256");
+  return noted != metadata.end() ? noted->second : Sha256OfFile(path);
+}
+
 class Extraction {
  public:
-  Extraction(const ExtractionJob& job, std::string fingerprint, std::string weights_sha256)
+  Extraction(const ExtractionJob& job, std::string fingerprint,
+             std::string weights_sha256)
       : job_(job), device_(job.device) {
     metadata_ = {.animal = job.animal,
                  .architecture = job.model.Name(),
@@ -72,9 +83,9 @@ class Extraction {
     for (const std::string& layer : job_.options.layers) {
       const auto layers = model_->layers();
       if (std::find(layers.begin(), layers.end(), layer) == layers.end()) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("extraction.layers: ", job_.model.architecture, " has no layer \"",
-                         layer, "\"; it has ", absl::StrJoin(layers, ", ")));
+        return absl::InvalidArgumentError(absl::StrCat(
+            "extraction.layers: ", job_.model.architecture, " has no layer \"", layer,
+            "\"; it has ", absl::StrJoin(layers, ", ")));
       }
       for (const std::string& name : job_.options.stages) {
         IAT_ASSIGN_OR_RETURN(const Stage stage, ParseStage(name));
@@ -125,32 +136,55 @@ class Extraction {
                                         const TapRecorder& recorder) const {
     std::vector<ActivationWriter::Layer> layers;
     for (const std::string& name : job_.options.layers) {
-      ActivationWriter::Layer layer{.name = name,
-                                    .units = Coordinates(recorder.Get({name, Stage::kPreRelu}),
-                                                         job_.options.scope),
-                                    .stages = {}};
+      ActivationWriter::Layer layer{
+          .name = name,
+          .units = Coordinates(recorder.Get({name, Stage::kPreRelu}), job_.options.scope),
+          .stages = {}};
       for (const Tap& tap : taps_) {
         if (tap.layer == name) layer.stages.push_back(tap.stage);
       }
       layers.push_back(std::move(layer));
     }
+    IAT_RETURN_IF_ERROR(CheckDisk(path, layers));
     return ActivationWriter::Create(path, job_.stimuli->ids(), layers, metadata_);
+  }
+
+  // HDF5 reports a full disk as "HDF error", after the work.
+  absl::Status CheckDisk(const std::filesystem::path& path,
+                         const std::vector<ActivationWriter::Layer>& layers) const {
+    int64_t bytes = 0;
+    for (const auto& layer : layers) {
+      bytes += static_cast<int64_t>(sizeof(float) * layer.units.channel.size() *
+                                    layer.stages.size()) *
+               job_.stimuli->size();
+    }
+    std::error_code error;
+    const auto space = std::filesystem::space(path.parent_path(), error);
+    if (error || static_cast<int64_t>(space.available) > bytes + bytes / 50) {
+      return absl::OkStatus();
+    }
+    return absl::ResourceExhaustedError(
+        absl::StrCat(job_.output.string(), " needs ", bytes / 1000000 + 1, " MB, ",
+                     path.parent_path().string(), " has ", space.available / 1000000,
+                     " MB left; free some space or choose another --out"));
   }
 
   absl::Status WriteBatch(const TapRecorder& recorder, int64_t begin, int64_t rows,
                           ActivationWriter& writer) const {
     for (const std::string& layer : job_.options.layers) {
       const auto pre = Select(recorder.Get({layer, Stage::kPreRelu}), job_.options.scope);
-      const auto post = Select(recorder.Get({layer, Stage::kPostRelu}), job_.options.scope);
-      if (!torch::equal(post, pre.clamp_min(0))) {
-        return absl::InternalError(
-            absl::StrCat(job_.animal, ": ", layer, ": post_relu is not max(pre_relu, 0) at ",
-                         "stimuli from \"", job_.stimuli->ids()[begin], "\""));
-      }
+      const auto post =
+          Select(recorder.Get({layer, Stage::kPostRelu}), job_.options.scope);
       for (const Tap& tap : taps_) {
         if (tap.layer != layer) continue;
         const auto& values = tap.stage == Stage::kPreRelu ? pre : post;
         IAT_RETURN_IF_ERROR(writer.Write(tap, begin, View(values).topRows(rows)));
+      }
+      // After writing: NaN equals nothing, and the writer says where it is.
+      if (!torch::equal(post, pre.clamp_min(0))) {
+        return absl::InternalError(absl::StrCat(
+            job_.animal, ": ", layer, ": post_relu is not max(pre_relu, 0) at ",
+            "stimuli from \"", job_.stimuli->ids()[begin], "\""));
       }
     }
     return absl::OkStatus();
@@ -178,9 +212,9 @@ void ExtractionOptions::Describe(OptionVisitor& visitor) {
 }
 
 absl::StatusOr<std::string> ExtractionFingerprint(const ExtractionJob& job) {
-  IAT_ASSIGN_OR_RETURN(auto metadata, ReadTensorMetadata(job.weights));
+  IAT_ASSIGN_OR_RETURN(const std::string weights, WeightsSha256(job.weights));
   return Sha256(absl::StrCat(OptionsText(job.model), OptionsText(job.options),
-                             "animal = ", job.animal, "\nweights = ", metadata["sha256"],
+                             "animal = ", job.animal, "\nweights = ", weights,
                              "\nstimuli = ", job.stimuli->Fingerprint(),
                              "\npreprocessing = ", job.stimuli->preprocessing(),
                              "\ndevice = ", job.device.substr(0, 4), "\n"));
@@ -195,10 +229,21 @@ bool IsExtracted(const ExtractionJob& job) {
 
 absl::Status Extract(const ExtractionJob& job) {
   IAT_ASSIGN_OR_RETURN(const std::string fingerprint, ExtractionFingerprint(job));
-  IAT_ASSIGN_OR_RETURN(auto metadata, ReadTensorMetadata(job.weights));
+  IAT_ASSIGN_OR_RETURN(std::string weights, WeightsSha256(job.weights));
+  const PackedSet& stimuli = *job.stimuli;
+  if (stimuli.size() == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(stimuli.folder().string(), ": no stimuli"));
+  }
+  if (stimuli.height() != kInputSide || stimuli.width() != kInputSide) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(stimuli.folder().string(), ": its images are ", stimuli.width(),
+                     " x ", stimuli.height(), "; the networks take ", kInputSide, " x ",
+                     kInputSide, ": pack the stimuli with size = ", kInputSide));
+  }
   torch::set_num_threads(1);
   try {
-    Extraction extraction(job, fingerprint, metadata["sha256"]);
+    Extraction extraction(job, fingerprint, std::move(weights));
     IAT_RETURN_IF_ERROR(extraction.LoadModel());
     return WriteAtomically(job.output, [&](const std::filesystem::path& temporary) {
       return extraction.Write(temporary);

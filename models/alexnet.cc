@@ -28,7 +28,8 @@ int64_t Scaled(int64_t channels, double width) {
 }  // namespace
 
 AlexNet::AlexNet(double width, bool batch_norm) {
-  const auto features = register_module("features", std::make_shared<torch::nn::Module>());
+  const auto features =
+      register_module("features", std::make_shared<torch::nn::Module>());
   int64_t channels = 3;
   int index = 0;  // position in the original's Sequential, ReLU and pooling included
   for (const ConvSpec& spec : kConvolutions) {

@@ -44,14 +44,15 @@ absl::StatusOr<Header> ParseHeader(absl::string_view bytes, uint64_t file_size,
   uint64_t length = 0;
   std::memcpy(&length, bytes.data(), 8);
   if (length > kLargestHeader || length > file_size - 8 || length > bytes.size() - 8) {
-    return absl::DataLossError(absl::StrCat(name, ": the header should hold ", length,
-                                            " bytes, the file has ", file_size,
-                                            "; it is truncated or not a safetensors file"));
+    return absl::DataLossError(
+        absl::StrCat(name, ": the header should hold ", length, " bytes, the file has ",
+                     file_size, "; it is truncated or not a safetensors file"));
   }
   Header header;
   header.data_start = 8 + length;
   const absl::string_view text = bytes.substr(8, length);
-  header.json = Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
+  header.json =
+      Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
   if (!header.json.is_object()) {
     return absl::DataLossError(absl::StrCat(name, ": the header is not a JSON object"));
   }
@@ -77,7 +78,8 @@ absl::StatusOr<std::map<std::string, std::string>> Metadata(const Header& header
 }
 
 absl::StatusOr<torch::Tensor> ParseTensor(const std::string& key, const Json& entry,
-                                          absl::string_view data, const std::string& name) {
+                                          absl::string_view data,
+                                          const std::string& name) {
   const auto bad = [&](absl::string_view what) {
     return absl::DataLossError(absl::StrCat(name, ": tensor \"", key, "\": ", what));
   };
@@ -102,7 +104,8 @@ absl::StatusOr<torch::Tensor> ParseTensor(const std::string& key, const Json& en
   std::vector<int64_t> shape;
   uint64_t num_bytes = torch::elementSize(type->type);
   for (const Json& size : entry["shape"]) {
-    if (!size.is_number_unsigned()) return bad("a size in its shape is not a whole number");
+    if (!size.is_number_unsigned())
+      return bad("a size in its shape is not a whole number");
     const uint64_t value = size.get<uint64_t>();
     if (value != 0 && num_bytes > data.size() / value) {
       return bad(absl::StrCat("shape ", entry["shape"].dump(), " needs more than the ",
@@ -118,8 +121,8 @@ absl::StatusOr<torch::Tensor> ParseTensor(const std::string& key, const Json& en
   const uint64_t begin = offsets[0].get<uint64_t>();
   const uint64_t end = offsets[1].get<uint64_t>();
   if (begin > end || end > data.size()) {
-    return bad(absl::StrCat("its values end at byte ", end, ", the file holds ", data.size(),
-                            "; the file is truncated"));
+    return bad(absl::StrCat("its values end at byte ", end, ", the file holds ",
+                            data.size(), "; the file is truncated"));
   }
   if (end - begin != num_bytes) {
     return bad(absl::StrCat("shape ", entry["shape"].dump(), " needs ", num_bytes,
@@ -170,7 +173,8 @@ absl::Status WriteTensors(const std::filesystem::path& path, const TensorFile& f
 absl::StatusOr<TensorFile> ReadTensors(const std::filesystem::path& path) {
   IAT_ASSIGN_OR_RETURN(const MappedFile mapped, MappedFile::Open(path));
   const std::string name = path.string();
-  IAT_ASSIGN_OR_RETURN(const Header header, ParseHeader(mapped.view(), mapped.size(), name));
+  IAT_ASSIGN_OR_RETURN(const Header header,
+                       ParseHeader(mapped.view(), mapped.size(), name));
   TensorFile file;
   IAT_ASSIGN_OR_RETURN(file.metadata, Metadata(header, name));
   const absl::string_view data = mapped.view().substr(header.data_start);

@@ -100,7 +100,8 @@ torch::Tensor TapContext::Dropout(uint32_t layer, torch::Tensor x) const {
 
 std::vector<std::string> ArchitectureNames() {
   std::vector<std::string> names;
-  for (const Architecture& architecture : kArchitectures) names.push_back(architecture.name);
+  for (const Architecture& architecture : kArchitectures)
+    names.push_back(architecture.name);
   return names;
 }
 
@@ -147,7 +148,8 @@ void InitializeParameters(torch::nn::Module& module, int64_t init_seed,
 
 std::map<std::string, torch::Tensor> StateDict(const torch::nn::Module& module) {
   std::map<std::string, torch::Tensor> state;
-  for (const auto& item : module.named_parameters()) state[item.key()] = item.value().detach();
+  for (const auto& item : module.named_parameters())
+    state[item.key()] = item.value().detach();
   for (const auto& item : module.named_buffers()) state[item.key()] = item.value();
   return state;
 }
@@ -163,19 +165,21 @@ absl::Status LoadStateDict(torch::nn::Module& module,
     if (found == state.end()) {
       problems.push_back(absl::StrCat("\"", name, "\" is missing"));
     } else if (found->second.sizes() != tensor.sizes()) {
-      problems.push_back(absl::StrCat("\"", name, "\" has shape ", ShapeText(found->second),
-                                      "; expected ", ShapeText(tensor)));
+      problems.push_back(absl::StrCat("\"", name, "\" has shape ",
+                                      ShapeText(found->second), "; expected ",
+                                      ShapeText(tensor)));
     }
   }
   for (const auto& [name, tensor] : state) {
-    if (!own.contains(name)) problems.push_back(absl::StrCat("\"", name, "\" is left over"));
+    if (!own.contains(name))
+      problems.push_back(absl::StrCat("\"", name, "\" is left over"));
   }
   if (!problems.empty()) {
     const size_t count = problems.size();
     if (count > 5) problems.resize(5);
-    return absl::InvalidArgumentError(absl::StrCat(
-        source, " does not fit the model: ", absl::StrJoin(problems, "; "),
-        count > 5 ? absl::StrCat("; and ", count - 5, " more") : ""));
+    return absl::InvalidArgumentError(
+        absl::StrCat(source, " does not fit the model: ", absl::StrJoin(problems, "; "),
+                     count > 5 ? absl::StrCat("; and ", count - 5, " more") : ""));
   }
   for (auto& [name, tensor] : own) tensor.copy_(state.at(name));
   return absl::OkStatus();

@@ -32,7 +32,8 @@ TrainingBatch BatchMaker::Make(int64_t step) const {
     const int64_t index = order[first + i];
     batch.indices.data_ptr<int64_t>()[i] = index;
     for (int view = 0; view < num_views_; ++view) {
-      RandomStream stream(data_seed_, "augment", epoch * num_training_images() + index, view);
+      RandomStream stream(data_seed_, "augment", epoch * num_training_images() + index,
+                          view);
       AugmentInto(augmentation_, images_.pixels(rows_[index]), images_.height(),
                   images_.width(), stream, out + (view * batch_size_ + i) * image_values);
     }

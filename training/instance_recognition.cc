@@ -49,18 +49,20 @@ torch::Tensor InstanceRecognitionLoss(const torch::Tensor& embeddings,
   const double noise_rate = static_cast<double>(noise.size(1)) / num_images;  // m * P_n
   const double log_partition = std::log(kPartitionPerImage * num_images);
   const auto columns = torch::cat({indices.unsqueeze(1), noise}, 1);
-  const auto probabilities =
-      (InnerProducts(embeddings, bank, columns) / temperature - log_partition).exp();
-  const auto log_total = (probabilities + (noise_rate + kEpsilon)).log();
-  const auto positive = (probabilities.select(1, 0).log() - log_total.select(1, 0)).sum();
+  const auto log_probabilities =
+      InnerProducts(embeddings, bank, columns) / temperature - log_partition;
+  const auto log_total = (log_probabilities.exp() + (noise_rate + kEpsilon)).log();
+  // Not the logarithm of the exponential, which is -inf where that underflows.
+  const auto positive = (log_probabilities.select(1, 0) - log_total.select(1, 0)).sum();
   const auto negative = std::log(noise_rate) * static_cast<double>(noise.numel()) -
                         log_total.slice(1, 1).sum();
   return -(positive + negative) / static_cast<double>(embeddings.size(0));
 }
 
 InstanceRecognition::InstanceRecognition(const InstanceRecognitionOptions& options,
-                                         int64_t num_features, int64_t num_training_images,
-                                         int64_t init_seed, int64_t data_seed)
+                                         int64_t num_features,
+                                         int64_t num_training_images, int64_t init_seed,
+                                         int64_t data_seed)
     : options_(options),
       data_seed_(data_seed),
       head_(register_module("head",
@@ -76,7 +78,8 @@ InstanceRecognition::InstanceRecognition(const InstanceRecognitionOptions& optio
   bank_ = register_buffer("bank", torch::nn::functional::normalize(bank));
 }
 
-Objective::Result InstanceRecognition::Loss(VisionModel& model, const TrainingBatch& batch,
+Objective::Result InstanceRecognition::Loss(VisionModel& model,
+                                            const TrainingBatch& batch,
                                             const TapContext& context) {
   const auto embeddings =
       torch::nn::functional::normalize(head_(model.Forward(batch.images, context)));

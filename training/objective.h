@@ -70,11 +70,9 @@ struct ObjectiveOptions {
 std::vector<std::string> ObjectiveNames();
 
 // Head weights come from init_seed, banks and noise from data_seed.
-absl::StatusOr<std::shared_ptr<Objective>> CreateObjective(const ObjectiveOptions& options,
-                                                           int64_t num_features,
-                                                           int64_t num_training_images,
-                                                           int64_t init_seed,
-                                                           int64_t data_seed);
+absl::StatusOr<std::shared_ptr<Objective>> CreateObjective(
+    const ObjectiveOptions& options, int64_t num_features, int64_t num_training_images,
+    int64_t init_seed, int64_t data_seed);
 
 }  // namespace iat
 

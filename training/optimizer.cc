@@ -10,8 +10,8 @@ namespace iat {
 namespace {
 
 void FusedStep(float* __restrict weights, float* __restrict velocities,
-               float* __restrict gradients, int64_t n, float learning_rate, float momentum,
-               float weight_decay) {
+               float* __restrict gradients, int64_t n, float learning_rate,
+               float momentum, float weight_decay) {
   for (int64_t i = 0; i < n; ++i) {
     const float velocity =
         momentum * velocities[i] + (gradients[i] + weight_decay * weights[i]);
@@ -68,7 +68,8 @@ void ScheduleOptions::Describe(OptionVisitor& visitor) {
                  "how the learning rate falls");
   visitor.Integers("step_epochs", step_epochs, {.min = 1},
                    "epochs at which the step schedule multiplies by step_factor");
-  visitor.Number("step_factor", step_factor, {.min = 0.0, .max = 1.0, .min_excluded = true},
+  visitor.Number("step_factor", step_factor,
+                 {.min = 0.0, .max = 1.0, .min_excluded = true},
                  "factor of the step schedule");
   visitor.Number("warmup_epochs", warmup_epochs, {.min = 0.0},
                  "epochs over which the learning rate rises from 0");
@@ -76,7 +77,8 @@ void ScheduleOptions::Describe(OptionVisitor& visitor) {
 
 double LearningRate(const ScheduleOptions& options, int64_t step, int64_t steps_per_epoch,
                     int64_t epochs) {
-  const double warmup_steps = options.warmup_epochs * static_cast<double>(steps_per_epoch);
+  const double warmup_steps =
+      options.warmup_epochs * static_cast<double>(steps_per_epoch);
   const double position = static_cast<double>(step);
   if (position < warmup_steps) {
     return options.learning_rate * std::min(1.0, (position + 1.0) / warmup_steps);

@@ -40,10 +40,9 @@ double KnnAccuracy(const torch::Tensor& reference_features,
         votes[reference_labels[index[i * k + j]]] +=
             std::exp((value[i * k + j] - 1.0) / kVoteTemperature);
       }
-      const auto winner =
-          std::max_element(votes.begin(), votes.end(), [](const auto& a, const auto& b) {
-            return a.second < b.second;
-          });
+      const auto winner = std::max_element(
+          votes.begin(), votes.end(),
+          [](const auto& a, const auto& b) { return a.second < b.second; });
       correct += winner->first == labels[begin + i];
     }
   }
@@ -60,8 +59,8 @@ EmbeddingSpread MeasureSpread(const torch::Tensor& embeddings) {
   spread.deviation =
       ((centred * centred).sum(0) / n).sqrt().mean().item<double>() * std::sqrt(d);
   // The smaller of the two Gram matrices has the same non-zero eigenvalues.
-  const auto gram = values.size(0) < values.size(1) ? centred.mm(centred.t())
-                                                    : centred.t().mm(centred);
+  const auto gram =
+      values.size(0) < values.size(1) ? centred.mm(centred.t()) : centred.t().mm(centred);
   const auto eigenvalues = torch::linalg_eigvalsh(gram).clamp_min(0);
   const double total = eigenvalues.sum().item<double>();
   if (total > 0.0) {

@@ -35,7 +35,8 @@ torch::Tensor NtXentLoss(const torch::Tensor& embeddings, double temperature) {
       (embeddings.mm(embeddings.t()) / temperature)
           .masked_fill(self, -std::numeric_limits<float>::infinity());
   const auto partner =
-      (torch::arange(num_views, embeddings.options().dtype(torch::kInt64)) + num_views / 2)
+      (torch::arange(num_views, embeddings.options().dtype(torch::kInt64)) +
+       num_views / 2)
           .remainder(num_views);
   return torch::nn::functional::cross_entropy(similarities, partner);
 }
@@ -45,7 +46,8 @@ SimClr::SimClr(const SimClrOptions& options, int64_t num_features, int64_t init_
   hidden_ = register_module("hidden", NoBias(num_features, options.hidden_size));
   hidden_norm_ =
       register_module("hidden_norm", torch::nn::BatchNorm1d(options.hidden_size));
-  output_ = register_module("output", NoBias(options.hidden_size, options.embedding_size));
+  output_ =
+      register_module("output", NoBias(options.hidden_size, options.embedding_size));
   output_norm_ =
       register_module("output_norm", torch::nn::BatchNorm1d(options.embedding_size));
   const torch::NoGradGuard no_grad;

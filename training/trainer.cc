@@ -57,6 +57,16 @@ HeldOut ChooseHeldOut(const PackedSet& images, int64_t knn_images) {
   return rows;
 }
 
+// An image as the network takes it. Sets packed larger, for augmentation at a larger
+// work_size, have their last resize still before them.
+Image NetworkInput(const PackedSet& set, int64_t row) {
+  Image image{set.height(), set.width(), {}};
+  const uint8_t* pixels = set.pixels(row);
+  image.pixels.assign(pixels, pixels + size_t{3} * image.height * image.width);
+  if (image.height == kInputSide && image.width == kInputSide) return image;
+  return Resize(image, kInputSide, kInputSide);
+}
+
 class TrainingRun {
  public:
   explicit TrainingRun(const TrainingJob& job)
@@ -110,13 +120,13 @@ absl::Status TrainingRun::Prepare() {
         "training.batch_size = ",
         options_.batch_size, "; use more images or a smaller batch"));
   }
-  IAT_ASSIGN_OR_RETURN(objective_,
-                       CreateObjective(options_.objective, model_->num_features(), num_images,
-                                       job_.animal.init_seed, job_.animal.data_seed));
+  IAT_ASSIGN_OR_RETURN(
+      objective_, CreateObjective(options_.objective, model_->num_features(), num_images,
+                                  job_.animal.init_seed, job_.animal.data_seed));
   objective_->to(device_);
-  batches_ = std::make_unique<BatchMaker>(*job_.images, rows_.training, options_.augmentation,
-                                          job_.animal.data_seed, options_.batch_size,
-                                          objective_->num_views());
+  batches_ = std::make_unique<BatchMaker>(*job_.images, rows_.training,
+                                          options_.augmentation, job_.animal.data_seed,
+                                          options_.batch_size, objective_->num_views());
   num_steps_ = batches_->steps_per_epoch() * options_.epochs;
   std::vector<std::pair<std::string, torch::Tensor>> parameters;
   for (const auto& item : model_->named_parameters()) {
@@ -170,7 +180,8 @@ absl::Status TrainingRun::Resume() {
 
 absl::Status TrainingRun::SaveCheckpoint() const {
   TensorFile file;
-  for (const auto& [name, tensor] : StateDict(*model_)) file.tensors["model." + name] = tensor;
+  for (const auto& [name, tensor] : StateDict(*model_))
+    file.tensors["model." + name] = tensor;
   for (const auto& [name, tensor] : StateDict(*objective_)) {
     file.tensors["objective." + name] = tensor;
   }
@@ -211,8 +222,8 @@ torch::Tensor TrainingRun::Features(const std::vector<int64_t>& rows) {
     const int64_t end = std::min(n, begin + kEvaluationBatch);
     auto images = torch::empty({end - begin, 3, kInputSide, kInputSide});
     for (int64_t i = begin; i < end; ++i) {
-      NormalizeInto(job_.images->pixels(rows[i]), job_.images->height(),
-                    job_.images->width(), images[i - begin].data_ptr<float>());
+      NormalizeInto(NetworkInput(*job_.images, rows[i]).pixels.data(), kInputSide,
+                    kInputSide, images[i - begin].data_ptr<float>());
     }
     features.push_back(model_->Forward(images.to(device_), {}).to(torch::kCPU));
   }
@@ -256,7 +267,8 @@ absl::StatusOr<double> TrainingRun::Step() {
   return loss;
 }
 
-absl::Status TrainingRun::Report(TrainingProgress progress, const EmbeddingSpread& spread) {
+absl::Status TrainingRun::Report(TrainingProgress progress,
+                                 const EmbeddingSpread& spread) {
   progress.num_steps = num_steps_;
   progress.embedding_deviation = spread.deviation;
   progress.effective_rank = spread.effective_rank;
@@ -277,7 +289,8 @@ absl::Status TrainingRun::Run() {
   IAT_RETURN_IF_ERROR(Prepare());
   if (!job_.animal.trained) {
     step_ = num_steps_ = 0;
-    const TrainingProgress start{.loss = kNan, .images_per_second = kNan, .knn_top1 = Knn()};
+    const TrainingProgress start{
+        .loss = kNan, .images_per_second = kNan, .knn_top1 = Knn()};
     const EmbeddingSpread spread =
         MeasureSpread(torch::nn::functional::normalize(Features(
             {rows_.training.begin(),
@@ -300,8 +313,8 @@ absl::Status TrainingRun::Run() {
     const bool last = step_ == num_steps_;
     const bool epoch_end = step_ % batches_->steps_per_epoch() == 0;
     const int64_t epoch = (step_ - 1) / batches_->steps_per_epoch() + 1;
-    const bool knn = last || (options_.knn_every > 0 && epoch_end &&
-                              epoch % options_.knn_every == 0);
+    const bool knn =
+        last || (options_.knn_every > 0 && epoch_end && epoch % options_.knn_every == 0);
     // Rows stand at fixed steps, so that an interruption changes none of them.
     if (step_ % options_.log_every == 0 || knn) {
       const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
@@ -323,7 +336,8 @@ absl::Status TrainingRun::Run() {
       IAT_RETURN_IF_ERROR(SaveCheckpoint());
     }
     if (stop && !last) {
-      return absl::CancelledError(absl::StrCat("stopped at step ", step_, " of ", num_steps_,
+      return absl::CancelledError(absl::StrCat("stopped at step ", step_, " of ",
+                                               num_steps_,
                                                "; the same command goes on from there"));
     }
   }
@@ -337,8 +351,10 @@ TrainingOptions TrainingOptions::DefaultsFor(const std::string& objective) {
   options.objective.name = objective;
   if (objective == "simclr") {
     options.batch_size = 128;
-    options.schedule = {
-        .learning_rate = 0.06, .schedule = "cosine", .step_epochs = {}, .warmup_epochs = 1.0};
+    options.schedule = {.learning_rate = 0.02,
+                        .schedule = "cosine",
+                        .step_epochs = {},
+                        .warmup_epochs = 1.0};
     options.augmentation = SimClrAugmentation();
   }
   return options;
@@ -360,10 +376,12 @@ void TrainingOptions::Describe(OptionVisitor& visitor) {
                   "threads inside one network's arithmetic; part of the result");
   visitor.Integer("checkpoint_every", checkpoint_every, {.min = 1},
                   "steps between checkpoints");
-  visitor.Integer("log_every", log_every, {.min = 1}, "steps between rows of metrics.csv");
-  visitor.Integer("knn_images", knn_images, {.min = 0},
-                  "labelled images held out of training for the nearest-neighbour accuracy "
-                  "(at most a fifth)");
+  visitor.Integer("log_every", log_every, {.min = 1},
+                  "steps between rows of metrics.csv");
+  visitor.Integer(
+      "knn_images", knn_images, {.min = 0},
+      "labelled images held out of training for the nearest-neighbour accuracy "
+      "(at most a fifth)");
   visitor.Integer("knn_references", knn_references, {.min = 1},
                   "training images among which neighbours are sought");
   visitor.Integer("knn_k", knn_k, {.min = 1}, "neighbours that vote");
@@ -378,9 +396,9 @@ void TrainingOptions::Describe(OptionVisitor& visitor) {
 }
 
 std::string TrainingFingerprint(const TrainingJob& job) {
-  std::string text = absl::StrCat(OptionsText(job.model), "init_seed = ",
-                                  job.animal.init_seed, "\nimages = ",
-                                  job.images->Fingerprint(), "\n");
+  std::string text =
+      absl::StrCat(OptionsText(job.model), "init_seed = ", job.animal.init_seed,
+                   "\nimages = ", job.images->Fingerprint(), "\n");
   if (job.animal.trained) {
     // How often we look does not change what we look at.
     TrainingOptions recipe = job.options;

@@ -31,19 +31,20 @@ class ActivationFileTest : public ::testing::Test {
   }
 
   absl::StatusOr<ActivationWriter> Create(const std::vector<std::string>& ids) {
-    return ActivationWriter::Create(
-        path_, ids,
-        {{"conv1", {{0, 1, 2}, {7, 7, 7}, {7, 7, 7}}, {Stage::kPreRelu, Stage::kPostRelu}}},
-        {.animal = "seed-003",
-         .architecture = "alexnet_bn width=1",
-         .init_seed = 3,
-         .data_seed = 4,
-         .weights_sha256 = "abc",
-         .stimuli_sha256 = "def",
-         .scope = "hypercolumn",
-         .preprocessing = "as it is",
-         .fingerprint = "ghi",
-         .simulated = false});
+    return ActivationWriter::Create(path_, ids,
+                                    {{"conv1",
+                                      {{0, 1, 2}, {7, 7, 7}, {7, 7, 7}},
+                                      {Stage::kPreRelu, Stage::kPostRelu}}},
+                                    {.animal = "seed-003",
+                                     .architecture = "alexnet_bn width=1",
+                                     .init_seed = 3,
+                                     .data_seed = 4,
+                                     .weights_sha256 = "abc",
+                                     .stimuli_sha256 = "def",
+                                     .scope = "hypercolumn",
+                                     .preprocessing = "as it is",
+                                     .fingerprint = "ghi",
+                                     .simulated = false});
   }
 
   fs::path path_;
@@ -91,7 +92,8 @@ TEST_F(ActivationFileTest, NamesTheStimulusAndUnitThatIsNotFinite) {
   ASSERT_TRUE(writer.ok());
   EXPECT_THAT(
       std::string(writer->Write({"conv1", Stage::kPreRelu}, 0, values).message()),
-      HasSubstr("conv1/pre_relu: stimulus \"c\", unit 1 is nan; expected a finite number"));
+      HasSubstr(
+          "conv1/pre_relu: stimulus \"c\", unit 1 is nan; expected a finite number"));
 }
 
 TEST_F(ActivationFileTest, RefusesDuplicateStimuli) {

@@ -41,7 +41,8 @@ struct Compare {
   }
 };
 
-std::string ErrorOf(const std::string& text, const std::vector<std::string>& overrides = {}) {
+std::string ErrorOf(const std::string& text,
+                    const std::vector<std::string>& overrides = {}) {
   auto config = ConfigDocument::Parse(text, "c.toml", overrides);
   if (!config.ok()) return std::string(config.status().message());
   Compare options;
@@ -96,16 +97,19 @@ TEST(ConfigTest, UnknownKeysNameTheNearest) {
             "\"compare.ridge.ridge_penalty\"?");
   EXPECT_EQ(ErrorOf("[comapre]\n"),
             "c.toml:1: unknown table \"comapre\"; did you mean \"compare\"?");
-  EXPECT_THAT(ErrorOf("[compare]\nxyzzy = 1\n"),
-              HasSubstr("unknown key \"compare.xyzzy\"; expected one of compare.both_dir"));
+  EXPECT_THAT(
+      ErrorOf("[compare]\nxyzzy = 1\n"),
+      HasSubstr("unknown key \"compare.xyzzy\"; expected one of compare.both_dir"));
 }
 
 TEST(ConfigTest, WrongTypesAndRangesNameLineKeyValueAndWhatIsAllowed) {
-  EXPECT_EQ(ErrorOf("[compare]\npairs_from = \"four\"\n"),
-            "c.toml:2: compare.pairs_from is \"four\"; expected a whole number >= 2 and <= "
-            "100");
-  EXPECT_EQ(ErrorOf("[compare]\npairs_from = 2.5\n"),
-            "c.toml:2: compare.pairs_from is 2.5; expected a whole number >= 2 and <= 100");
+  EXPECT_EQ(
+      ErrorOf("[compare]\npairs_from = \"four\"\n"),
+      "c.toml:2: compare.pairs_from is \"four\"; expected a whole number >= 2 and <= "
+      "100");
+  EXPECT_EQ(
+      ErrorOf("[compare]\npairs_from = 2.5\n"),
+      "c.toml:2: compare.pairs_from is 2.5; expected a whole number >= 2 and <= 100");
   EXPECT_EQ(ErrorOf("[compare]\n\npairs_from = 1\n"),
             "c.toml:3: compare.pairs_from is 1; expected a whole number >= 2 and <= 100");
   EXPECT_EQ(ErrorOf("[compare.ridge]\nridge_penalty = -1\n"),
@@ -114,13 +118,15 @@ TEST(ConfigTest, WrongTypesAndRangesNameLineKeyValueAndWhatIsAllowed) {
             "c.toml:2: compare.ridge.grid[1] is 0; expected a number > 0");
   EXPECT_EQ(ErrorOf("[compare]\nboth_directions = 1\n"),
             "c.toml:2: compare.both_directions is 1; expected true or false");
-  EXPECT_EQ(ErrorOf("[compare]\ngate = \"sofd\"\n"),
-            "c.toml:2: compare.gate is \"sofd\"; expected one of \"hard\", \"soft\"; did you "
-            "mean \"soft\"?");
+  EXPECT_EQ(
+      ErrorOf("[compare]\ngate = \"sofd\"\n"),
+      "c.toml:2: compare.gate is \"sofd\"; expected one of \"hard\", \"soft\"; did you "
+      "mean \"soft\"?");
   EXPECT_EQ(ErrorOf("[compare]\nmappings = [\"ridge\", \"ridge\"]\n"),
             "c.toml:2: compare.mappings[1] is \"ridge\"; expected one of \"ridge\", "
             "\"logistic_ridge\", none twice");
-  EXPECT_EQ(ErrorOf("compare = 3\n"), "c.toml:1: compare is a whole number; expected a table");
+  EXPECT_EQ(ErrorOf("compare = 3\n"),
+            "c.toml:1: compare is a whole number; expected a table");
 }
 
 TEST(ConfigTest, TheFirstProblemOfTheFileIsReported) {
@@ -128,12 +134,14 @@ TEST(ConfigTest, TheFirstProblemOfTheFileIsReported) {
 }
 
 TEST(ConfigTest, OverridesAreCheckedAndNamed) {
-  EXPECT_EQ(ErrorOf("", {"compare.pairs_from=1"}),
-            "--set compare.pairs_from=1: compare.pairs_from is 1; expected a whole number >= "
-            "2 and <= 100");
-  EXPECT_EQ(ErrorOf("", {"compare.pairs_form=1"}),
-            "--set compare.pairs_form=1: unknown key \"compare.pairs_form\"; did you mean "
-            "\"compare.pairs_from\"?");
+  EXPECT_EQ(
+      ErrorOf("", {"compare.pairs_from=1"}),
+      "--set compare.pairs_from=1: compare.pairs_from is 1; expected a whole number >= "
+      "2 and <= 100");
+  EXPECT_EQ(
+      ErrorOf("", {"compare.pairs_form=1"}),
+      "--set compare.pairs_form=1: unknown key \"compare.pairs_form\"; did you mean "
+      "\"compare.pairs_from\"?");
   EXPECT_EQ(ErrorOf("", {"compare.gate=soft"}), "");  // a bare word is text
   EXPECT_EQ(ErrorOf("", {"nothing"}), "--set nothing: expected table.key=value");
 }

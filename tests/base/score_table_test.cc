@@ -47,10 +47,9 @@ class ScoreTableTest : public ::testing::Test {
 };
 
 TEST_F(ScoreTableTest, SortsAndGivesBack) {
-  ASSERT_TRUE(
-      WriteScores(path_, {Row("seed-002", 0, 0.1), Row("seed-001", 10, 0.2),
-                          Row("seed-001", 9, 1.0 / 3.0)})
-          .ok());
+  ASSERT_TRUE(WriteScores(path_, {Row("seed-002", 0, 0.1), Row("seed-001", 10, 0.2),
+                                  Row("seed-001", 9, 1.0 / 3.0)})
+                  .ok());
   const auto rows = ReadScores(path_);
   ASSERT_TRUE(rows.ok()) << rows.status();
   ASSERT_EQ(rows->size(), 3u);

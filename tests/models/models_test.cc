@@ -26,7 +26,8 @@ TEST(AlexNetTest, HasTheReferencesParameterCountAndNames) {
   EXPECT_EQ(NumParameters(*model), 57'022'528);
   const auto state = StateDict(*model);
   EXPECT_EQ(state.at("features.0.weight").sizes(), (std::vector<int64_t>{64, 3, 11, 11}));
-  EXPECT_EQ(state.at("features.14.weight").sizes(), (std::vector<int64_t>{256, 256, 3, 3}));
+  EXPECT_EQ(state.at("features.14.weight").sizes(),
+            (std::vector<int64_t>{256, 256, 3, 3}));
   EXPECT_EQ(state.at("features.15.running_var").sizes(), (std::vector<int64_t>{256}));
   EXPECT_EQ(state.at("classifier.1.weight").sizes(), (std::vector<int64_t>{4096, 9216}));
   EXPECT_EQ(state.at("classifier.6.weight").sizes(), (std::vector<int64_t>{4096}));
@@ -83,8 +84,8 @@ TEST(AlexNetTest, TapsDoNotChangeTheOutput) {
   const auto images = torch::randn({4, 3, 64, 64});
   TapRecorder recorder({{"conv1", Stage::kPreRelu}, {"fc7", Stage::kPostRelu}});
   model->Forward(images, {.recorder = &recorder});
-  EXPECT_TRUE(torch::equal(model->Forward(images, {}),
-                           recorder.Get({"fc7", Stage::kPostRelu})));
+  EXPECT_TRUE(
+      torch::equal(model->Forward(images, {}), recorder.Get({"fc7", Stage::kPostRelu})));
 }
 
 TEST(AlexNetTest, InitialisationIsPyTorchsDefaultAndFollowsTheSeed) {
@@ -127,8 +128,10 @@ TEST(LoadStateDictTest, NamesWhatDoesNotFitAndChangesNothing) {
   const std::string message(status.message());
   EXPECT_THAT(message, HasSubstr("w.safetensors does not fit the model"));
   EXPECT_THAT(message, HasSubstr("\"features.3.bias\" is missing"));
-  EXPECT_THAT(message,
-              HasSubstr("\"features.0.weight\" has shape [1, 3, 11, 11]; expected [8, 3, 11, 11]"));
+  EXPECT_THAT(
+      message,
+      HasSubstr(
+          "\"features.0.weight\" has shape [1, 3, 11, 11]; expected [8, 3, 11, 11]"));
   EXPECT_THAT(message, HasSubstr("\"extra\" is left over"));
   EXPECT_TRUE(torch::equal(StateDict(*model).at("features.0.bias"), before));
 }

@@ -53,11 +53,13 @@ TEST_F(SafetensorsTest, GivesBackNamesShapesValuesAndMetadata) {
 TEST_F(SafetensorsTest, ATruncatedFileNamesTheTensorAndTheSizes) {
   ASSERT_TRUE(WriteTensors(path_, file_).ok());
   const std::string bytes = *ReadFile(path_);
-  EXPECT_THAT(MessageAfter(bytes.substr(0, bytes.size() - 4)),
-              HasSubstr("tensor \"count\": its values end at byte 32, the file holds 28; the "
-                        "file is truncated"));
+  EXPECT_THAT(
+      MessageAfter(bytes.substr(0, bytes.size() - 4)),
+      HasSubstr("tensor \"count\": its values end at byte 32, the file holds 28; the "
+                "file is truncated"));
   EXPECT_THAT(MessageAfter(bytes.substr(0, 40)), HasSubstr("it is truncated"));
-  EXPECT_THAT(MessageAfter("abc"), HasSubstr("3 bytes; a safetensors file has at least 8"));
+  EXPECT_THAT(MessageAfter("abc"),
+              HasSubstr("3 bytes; a safetensors file has at least 8"));
 }
 
 TEST_F(SafetensorsTest, DamagedValuesFailTheChecksum) {
@@ -73,13 +75,15 @@ TEST_F(SafetensorsTest, HostileHeadersAreRefused) {
     return std::string(reinterpret_cast<const char*>(&length), 8) + json;
   };
   EXPECT_THAT(MessageAfter(with_header("[]")), HasSubstr("not a JSON object"));
-  EXPECT_THAT(MessageAfter(with_header(
-                  R"({"a":{"dtype":"F32","shape":[4611686018427387904,8],"data_offsets":[0,0]}})")),
-              HasSubstr("tensor \"a\": shape"));
+  EXPECT_THAT(
+      MessageAfter(with_header(
+          R"({"a":{"dtype":"F32","shape":[4611686018427387904,8],"data_offsets":[0,0]}})")),
+      HasSubstr("tensor \"a\": shape"));
   EXPECT_THAT(MessageAfter(with_header(
                   R"({"a":{"dtype":"F16","shape":[0],"data_offsets":[0,0]}})")),
               HasSubstr("has type F16"));
-  EXPECT_THAT(MessageAfter(with_header(R"({"a":{"shape":[0]}})")), HasSubstr("lacks dtype"));
+  EXPECT_THAT(MessageAfter(with_header(R"({"a":{"shape":[0]}})")),
+              HasSubstr("lacks dtype"));
 }
 
 }  // namespace

@@ -1,0 +1,253 @@
+// The last two stages of a run: scores from activations, and what people look at.
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "app/figure1_data.h"
+#include "app/pipeline.h"
+#include "app/provenance.h"
+#include "base/csv.h"
+#include "base/progress.h"
+#include "base/status.h"
+#include "base/workers.h"
+#include "report/report.h"
+#include "similarity/compare.h"
+#include "similarity/summary.h"
+#include "training/quality.h"
+
+namespace iat {
+namespace {
+
+// One table of several runs' tables: the heading once, then all rows sorted.
+absl::Status MergeTables(const std::vector<std::filesystem::path>& parts,
+                         const std::filesystem::path& merged) {
+  CsvTable all;
+  for (const auto& part : parts) {
+    IAT_ASSIGN_OR_RETURN(CsvTable table, ReadCsv(part));
+    all.columns = table.columns;
+    std::move(table.rows.begin(), table.rows.end(), std::back_inserter(all.rows));
+  }
+  return WriteFileAtomically(merged, CsvText(all));
+}
+
+}  // namespace
+
+std::filesystem::path Pipeline::ScoresFolder(const std::string& stimuli_name) const {
+  // One stimulus set, the usual case, needs no folder of its own.
+  const auto scores = folder_ / "scores";
+  return config_.stimuli.size() == 1 ? scores : scores / stimuli_name;
+}
+
+CompareInput Pipeline::MakeCompareInput(const std::string& stimuli_name) const {
+  CompareInput input;
+  input.stimuli = stimuli_name;
+  for (const bool trained : {true, false}) {
+    std::vector<std::filesystem::path> files;
+    for (const Animal& animal : config_.family.Animals()) {
+      if (animal.trained != trained) continue;
+      files.push_back(folder_ / "activations" / stimuli_name / (animal.name + ".nc"));
+    }
+    if (!files.empty()) input.families.push_back(std::move(files));
+  }
+  return input;
+}
+
+absl::Status Pipeline::CompareOne(const std::string& stimuli_name) {
+  const CompareInput input = MakeCompareInput(stimuli_name);
+  for (const auto& family : input.families) {
+    for (const auto& file : family) {
+      if (std::filesystem::exists(file)) continue;
+      if (options_.dry_run) {
+        Say("compare", "will compare once everything is extracted");
+        return absl::OkStatus();
+      }
+      return absl::NotFoundError(
+          absl::StrCat(file.string(), " is not there yet; run iat extract first"));
+    }
+  }
+  IAT_ASSIGN_OR_RETURN(const ComparePlan plan,
+                       PlanCompare(config_.compare, input, ScoresFolder(stimuli_name)));
+  if (plan.num_complete > 0) {
+    Say("compare", absl::StrCat(plan.num_complete, " of ", plan.num_cells,
+                                " cells complete and unchanged"));
+  }
+  if (options_.dry_run) {
+    Say("compare",
+        absl::StrCat("will fit ", plan.num_cells - plan.num_complete, " cells"));
+    return absl::OkStatus();
+  }
+  Progress progress("compare", "cells",
+                    options_.quiet ? Progress::Style::kQuiet : Progress::Style::kAuto);
+  CompareControl control;
+  control.jobs = options_.jobs;
+  control.stop = &StopRequested();
+  control.progress = [&](int64_t done, int64_t total, const std::string& line) {
+    progress.Update(static_cast<double>(done), static_cast<double>(total), line);
+  };
+  return RunCompare(config_.compare, input, ScoresFolder(stimuli_name), control).status();
+}
+
+absl::Status Pipeline::CompareAll() {
+  return Timed("compare", [&]() -> absl::Status {
+    if (config_.stimuli.empty()) {
+      return absl::InvalidArgumentError("the config has no [stimuli.NAME] table");
+    }
+    std::vector<std::filesystem::path> scores, splits;
+    for (const auto& [name, unused] : config_.stimuli) {
+      IAT_RETURN_IF_ERROR(CompareOne(name));
+      scores.push_back(ScoresFolder(name) / "compare.csv");
+      splits.push_back(ScoresFolder(name) / "splits.csv");
+    }
+    if (options_.dry_run || scores.size() == 1) return absl::OkStatus();
+    IAT_RETURN_IF_ERROR(MergeTables(scores, folder_ / "scores" / "compare.csv"));
+    return MergeTables(splits, folder_ / "scores" / "splits.csv");
+  });
+}
+
+absl::Status Pipeline::Compare(bool json) {
+  IAT_RETURN_IF_ERROR(CompareAll());
+  if (options_.dry_run) return absl::OkStatus();
+  IAT_RETURN_IF_ERROR(WriteProvenance());
+  return PrintSummary(json);
+}
+
+absl::Status Pipeline::PrintSummary(bool json) const {
+  IAT_ASSIGN_OR_RETURN(const std::vector<ScoreRow> rows,
+                       ReadScores(folder_ / "scores" / "compare.csv"));
+  const Summary summary = Summarise(rows);
+  const std::string text = json ? SummaryJson(summary) : SummaryText(summary);
+  std::printf("%s\n", text.c_str());
+  return absl::OkStatus();
+}
+
+std::string Pipeline::TrainingInWords(bool trained) const {
+  if (!trained) return "initial weights, no training";
+  std::string objective = config_.training.objective.name;
+  if (objective == "simclr") objective = "SimCLR";
+  if (objective == "instance_recognition") objective = "Instance Recognition";
+  std::string images = "images";
+  if (const auto set = PackedSet::Open(folder_ / "images" / "training"); set.ok()) {
+    images = absl::StrCat(set->size(), config_.images.source == "dead-leaves"
+                                           ? " procedural images"
+                                           : " images");
+  }
+  return absl::StrCat(objective, ", ", config_.training.epochs, " epochs of ", images,
+                      ", ", config_.model.Name());
+}
+
+TrainingQuality Pipeline::Quality(std::vector<std::string>& warnings) const {
+  TrainingQuality quality;
+  quality.loss_name = config_.training.objective.name == "simclr"
+                          ? "NT-Xent loss"
+                          : "noise-contrastive loss";
+  for (const Animal& animal : config_.family.Animals()) {
+    auto curve =
+        ReadTrainingCurve(folder_ / "models" / animal.name / "metrics.csv", animal.name);
+    if (!curve.ok()) {
+      // Activations can come from elsewhere; the report says what it lacks.
+      warnings.push_back(std::string(curve.status().message()));
+      continue;
+    }
+    if (!curve->points.empty() && animal.trained) {
+      const TrainingPoint& last = curve->points.back();
+      curve->collapsed =
+          EmbeddingSpread{last.embedding_deviation, last.effective_rank}.Collapsed();
+      if (curve->collapsed) {
+        warnings.push_back(
+            absl::StrFormat("%s has collapsed (embedding deviation %.3f, effective rank "
+                            "%.1f): its scores "
+                            "say nothing about trained networks",
+                            animal.name, last.embedding_deviation, last.effective_rank));
+      }
+    }
+    quality.curves.push_back(*std::move(curve));
+  }
+  if (const auto set = PackedSet::Open(folder_ / "images" / "training");
+      set.ok() && set->num_labels() > 1) {
+    quality.knn_chance = 1.0 / set->num_labels();
+  }
+  return quality;
+}
+
+absl::Status Pipeline::Report() {
+  if (options_.dry_run) {
+    Say("report", "will draw the figures and write report.html");
+    return absl::OkStatus();
+  }
+  IAT_RETURN_IF_ERROR(Timed("report", [&] { return DrawAndWrite(); }));
+  IAT_RETURN_IF_ERROR(WriteProvenance());
+  std::printf("report: %s\n", (folder_ / "report.html").c_str());
+  return absl::OkStatus();
+}
+
+absl::Status Pipeline::DrawAndWrite() {
+  auto rows = ReadScores(folder_ / "scores" / "compare.csv");
+  if (!rows.ok()) return Annotate(rows.status(), "iat compare makes the scores first");
+  const Summary summary = Summarise(*rows);
+  ReportData data;
+  data.title = config_.run.name;
+  data.figure1 =
+      MakeFigure1Data(*rows, summary, TrainingInWords(true), TrainingInWords(false));
+  if (data.figure1.family.num_animals < 4) {
+    data.warnings.push_back(absl::StrCat("fewer than 4 animals (",
+                                         data.figure1.family.num_animals,
+                                         "): intervals over animals are not given"));
+  }
+  data.contrasts = MakeContrasts(summary);
+  data.training = Quality(data.warnings);
+  const auto figures = folder_ / "figures";
+  IAT_RETURN_IF_ERROR(DrawFigure1(data.figure1, figures, config_.report));
+  IAT_ASSIGN_OR_RETURN(data.figure1_svg, ReadFile(figures / "figure-1.svg"));
+  data.config = config_.ResolvedText();
+  data.provenance = GetProvenance().entries;
+  data.provenance.emplace_back("written", UtcNow());
+  for (const auto& [stage, seconds] : TotalSeconds()) {
+    data.timings.push_back({.stage = stage, .detail = "", .seconds = seconds});
+  }
+  return WriteReport(folder_ / "report.html", data);
+}
+
+std::map<std::string, double> Pipeline::TotalSeconds() const {
+  // Earlier runs in this folder did their share.
+  std::map<std::string, double> seconds;
+  if (const auto text = ReadFile(folder_ / "provenance.json"); text.ok()) {
+    const auto json = nlohmann::json::parse(*text, nullptr, /*allow_exceptions=*/false);
+    if (json.is_object() && json.contains("stage_seconds") &&
+        json["stage_seconds"].is_object()) {
+      for (const auto& [stage, value] : json["stage_seconds"].items()) {
+        if (value.is_number()) seconds[stage] = value.get<double>();
+      }
+    }
+  }
+  for (const auto& [stage, value] : stage_seconds_) seconds[stage] += value;
+  return seconds;
+}
+
+absl::Status Pipeline::WriteProvenance() {
+  nlohmann::ordered_json json;
+  for (const auto& [name, value] : GetProvenance().entries) json[name] = value;
+  json["written"] = UtcNow();
+  json["jobs"] = options_.jobs;
+  json["device"] = options_.device;
+  json["stage_seconds"] = TotalSeconds();
+  stage_seconds_.clear();
+  return WriteFileAtomically(folder_ / "provenance.json", json.dump(2) + "\n");
+}
+
+absl::Status Pipeline::Reproduce(bool json) {
+  IAT_RETURN_IF_ERROR(Train());
+  IAT_RETURN_IF_ERROR(Extract());
+  // The table comes last, below the report's path.
+  IAT_RETURN_IF_ERROR(CompareAll());
+  IAT_RETURN_IF_ERROR(Report());
+  return options_.dry_run ? absl::OkStatus() : PrintSummary(json);
+}
+
+}  // namespace iat

@@ -1,0 +1,168 @@
+#!/usr/bin/python3
+"""Writes losses.txt: ten Instance Recognition and ten SimCLR losses over ten SGD
+steps of a tiny AlexNet, and the gradient of conv1 at the first of them.
+
+    python3 make_losses.py > losses.txt
+
+Weights, images and noise indices come from formulas that golden_test.cc repeats,
+so no binary file is needed. Everything is computed in float64 from float32 values:
+what the C++ program's float32 has to come close to is the exact number. Losses are
+written out from their definitions, not by library calls.
+"""
+
+import math
+import platform
+import sys
+
+import numpy
+import torch
+from torch import nn
+
+from twin import AlexNet
+
+NUM_STEPS = 10
+NUM_IMAGES = 40  # in the bank
+BATCH = 16
+TILES = 8
+NUM_NOISE = 16
+WIDTH = 1 / 16
+EMBEDDING = 16
+HIDDEN = 32
+# A narrow network with batch norm has gradients in the hundreds, so that this small
+# rate changes losses by percents over ten steps. Where a ReLU or a pooling maximum
+# switches for rounding's sake the gradient jumps; a larger rate would turn such a
+# jump into a visible one of the loss.
+LEARNING_RATE, MOMENTUM, WEIGHT_DECAY = 5e-7, 0.9, 5e-4
+BANK_KEY, IMAGES_KEY = 500, 1000
+
+
+def formula(shape, key, scale):
+    """scale * (2 * fract(43758.5453 * sin(12.9898 * i + 78.233 * key)) - 1) for i =
+    0, 1, ... in C order, rounded to float32: uniform noise anyone can repeat."""
+    values = []
+    for i in range(math.prod(shape)):
+        x = 43758.5453 * math.sin(12.9898 * i + 78.233 * key)
+        values.append(scale * (2 * (x - math.floor(x)) - 1))
+    values = numpy.array(values, dtype=numpy.float64).astype(numpy.float32)
+    return torch.from_numpy(values).reshape(shape).double()
+
+
+def pictures(n, key):
+    """TILES x TILES squares of one colour under some noise, n x 3 x 64 x 64."""
+    tiles = formula((n, 3, TILES, TILES), key, 2.0)
+    side = 64 // TILES
+    return (tiles.repeat_interleave(side, 2).repeat_interleave(side, 3)
+            + formula((n, 3, 64, 64), key, 0.5))
+
+
+def fill(named_parameters):
+    """Parameters in the order of their names; the key is the position."""
+    for key, name in enumerate(sorted(named_parameters)):
+        value = named_parameters[name]
+        with torch.no_grad():
+            if value.dim() > 1:
+                fan_in = value.numel() // value.shape[0]
+                value.copy_(formula(value.shape, key, 1 / math.sqrt(fan_in)))
+            elif name.endswith("weight"):  # batch norm
+                value.copy_(1 + formula(value.shape, key, 0.125))
+            else:
+                value.copy_(formula(value.shape, key, 0.125))
+
+
+def normalise(x):
+    return x / x.norm(dim=1, keepdim=True)
+
+
+class InstanceRecognition(nn.Module):
+    num_views = 1
+
+    def __init__(self, num_features):
+        super().__init__()
+        self.head = nn.Linear(num_features, EMBEDDING)
+        self.bank = normalise(formula((NUM_IMAGES, EMBEDDING), BANK_KEY, 1.0))
+
+    def loss(self, features, step):
+        v = normalise(self.head(features))
+        z = 2876934.2 / 1281167 * NUM_IMAGES
+        rate = NUM_NOISE / NUM_IMAGES
+        loss = 0
+        self.update = []
+        for i in range(BATCH):
+            index = (BATCH * step + i) % NUM_IMAGES
+            p = torch.exp(self.bank[index] @ v[i] / 0.07) / z
+            loss = loss - torch.log(p / (p + rate + 1e-7))
+            for j in range(NUM_NOISE):
+                n = i * NUM_NOISE + j
+                noise = (31 * n * n + 17 * n + 101 * step) % NUM_IMAGES
+                q = torch.exp(self.bank[noise] @ v[i] / 0.07) / z
+                loss = loss - torch.log(rate / (q + rate + 1e-7))
+            self.update.append((index, v[i].detach()))
+        return loss / BATCH
+
+    def after_step(self):
+        for index, v in self.update:
+            mixed = 0.5 * self.bank[index] + 0.5 * v
+            self.bank[index] = mixed / mixed.norm()
+
+
+class SimClr(nn.Module):
+    num_views = 2
+
+    def __init__(self, num_features):
+        super().__init__()
+        self.hidden = nn.Linear(num_features, HIDDEN, bias=False)
+        self.hidden_norm = nn.BatchNorm1d(HIDDEN)
+        self.output = nn.Linear(HIDDEN, EMBEDDING, bias=False)
+        self.output_norm = nn.BatchNorm1d(EMBEDDING)
+
+    def loss(self, features, step):
+        x = torch.relu(self.hidden_norm(self.hidden(features)))
+        z = normalise(self.output_norm(self.output(x)))
+        loss = 0
+        for i in range(2 * BATCH):
+            kernel = torch.exp(z @ z[i] / 0.1)
+            others = kernel.sum() - kernel[i]
+            loss = loss - torch.log(kernel[(i + BATCH) % (2 * BATCH)] / others)
+        return loss / (2 * BATCH)
+
+    def after_step(self):
+        pass
+
+
+def run(name, objective_class):
+    model = AlexNet(WIDTH).double().train()
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.eval()
+    objective = objective_class(model.num_features).double().train()
+    parameters = {"model." + n: p for n, p in model.named_parameters()}
+    parameters.update({"objective." + n: p for n, p in objective.named_parameters()})
+    fill(parameters)
+    optimizer = torch.optim.SGD(parameters.values(), lr=LEARNING_RATE, momentum=MOMENTUM,
+                                weight_decay=WEIGHT_DECAY)
+    for step in range(NUM_STEPS):
+        images = pictures(objective.num_views * BATCH, IMAGES_KEY + step)
+        loss = objective.loss(model(images), step)
+        print(name, "loss", step, "%.12g" % loss.item())
+        optimizer.zero_grad()
+        loss.backward()
+        if step == 0:
+            gradient = model.features[0].weight.grad
+            print(name, "conv1_gradient_norm", 0, "%.12g" % gradient.norm().item())
+            for i in range(0, gradient.numel(), gradient.numel() // 5):
+                print(name, "conv1_gradient", i, "%.12g" % gradient.flatten()[i].item())
+        optimizer.step()
+        objective.after_step()
+
+
+def main():
+    print("# Made by make_losses.py with Python %s, PyTorch %s, numpy %s."
+          % (platform.python_version(), torch.__version__, numpy.__version__))
+    print("# objective, quantity, step or flat index, value")
+    torch.set_num_threads(1)
+    run("instance_recognition", InstanceRecognition)
+    run("simclr", SimClr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

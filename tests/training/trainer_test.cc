@@ -1,0 +1,391 @@
+#include "training/trainer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <cmath>
+#include <functional>
+#include <map>
+
+#include "base/csv.h"
+#include "base/file.h"
+#include "models/safetensors.h"
+#include "tests/training/small_world.h"
+
+namespace iat {
+namespace {
+
+using ::testing::ContainsRegex;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr int64_t kStepsPerEpoch = 4;  // 64 images in batches of 16
+
+class TrainerTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    images_folder_ = new TemporaryFolder;
+    images_ = new PackedSet(PackDeadLeaves(images_folder_->path() / "packed", 64));
+  }
+  static void TearDownTestSuite() {
+    delete images_;
+    delete images_folder_;
+  }
+
+  // Two epochs of an AlexNet 1/32 wide, checkpoints every 3 steps, rows every 2.
+  TrainingJob Job(const std::string& objective, const std::string& folder = "animal") {
+    TrainingJob job;
+    job.animal = {.name = "seed-001", .init_seed = 1, .data_seed = 1};
+    job.model = {.architecture = "alexnet_bn", .width = 1.0 / 32};
+    job.options = TrainingOptions::DefaultsFor(objective);
+    job.options.epochs = 2;
+    job.options.batch_size = 16;
+    job.options.checkpoint_every = 3;
+    job.options.log_every = 2;
+    // Instance Recognition's steps are large in a network as narrow as this.
+    job.options.schedule = {.learning_rate = objective == "simclr" ? 0.03 : 2e-5,
+                            .schedule = "constant"};
+    job.options.objective.instance_recognition.num_noise = 16;
+    job.options.objective.simclr.temperature = 0.2;
+    job.options.objective.simclr.hidden_size = 64;
+    job.options.objective.simclr.embedding_size = 32;
+    job.images = images_;
+    job.folder = folder_.path() / folder;
+    job.message = [this](absl::string_view text) { messages_.emplace_back(text); };
+    return job;
+  }
+
+  static std::string WeightBytes(const TrainingJob& job) {
+    const auto bytes = ReadFile(job.folder / "weights.safetensors");
+    EXPECT_TRUE(bytes.ok()) << bytes.status();
+    return bytes.ok() ? *bytes : "";
+  }
+  static std::map<std::string, torch::Tensor> Weights(const TrainingJob& job) {
+    const auto file = ReadTensors(job.folder / "weights.safetensors");
+    EXPECT_TRUE(file.ok()) << file.status();
+    return file->tensors;
+  }
+  static CsvTable Metrics(const TrainingJob& job) {
+    const auto table = ReadCsv(job.folder / "metrics.csv");
+    EXPECT_TRUE(table.ok()) << table.status();
+    return *table;
+  }
+  // Everything but the one column that a clock writes.
+  static CsvTable TimelessMetrics(const TrainingJob& job) {
+    CsvTable table = Metrics(job);
+    const int rate = table.Column("images_per_second");
+    for (auto& row : table.rows) row[rate] = "";
+    return table;
+  }
+  static double Cell(const CsvTable& table, size_t row, const char* column) {
+    return std::stod(table.rows.at(row).at(table.Column(column)));
+  }
+
+  static TemporaryFolder* images_folder_;
+  static PackedSet* images_;
+  TemporaryFolder folder_;
+  std::vector<std::string> messages_;
+};
+TemporaryFolder* TrainerTest::images_folder_ = nullptr;
+PackedSet* TrainerTest::images_ = nullptr;
+
+class BothObjectivesTest : public TrainerTest,
+                           public ::testing::WithParamInterface<const char*> {};
+INSTANTIATE_TEST_SUITE_P(All, BothObjectivesTest,
+                         ::testing::Values("instance_recognition", "simclr"));
+
+TEST_P(BothObjectivesTest, TheLossFallsAndTheEmbeddingDoesNotCollapse) {
+  TrainingJob job = Job(GetParam());
+  job.options.epochs = 16;
+  job.options.log_every = 2 * kStepsPerEpoch;
+  bool collapsed = false;
+  job.progress = [&](const TrainingProgress& at) {
+    collapsed = collapsed || at.collapsed;
+  };
+  ASSERT_TRUE(Train(job).ok());
+  const CsvTable metrics = Metrics(job);
+  EXPECT_THAT(metrics.columns,
+              ElementsAre("step", "epoch", "loss", "learning_rate", "images_per_second",
+                          "knn_top1", "embedding_deviation", "effective_rank"));
+  ASSERT_EQ(metrics.rows.size(), 8u);
+  EXPECT_EQ(Cell(metrics, 7, "step"), 64);
+  EXPECT_EQ(Cell(metrics, 7, "epoch"), 16);
+  EXPECT_EQ(Cell(metrics, 7, "learning_rate"), job.options.schedule.learning_rate);
+  EXPECT_GT(Cell(metrics, 7, "images_per_second"), 0);
+  EXPECT_TRUE(std::isnan(Cell(metrics, 7, "knn_top1")));  // dead leaves have no labels
+  EXPECT_LT(Cell(metrics, 7, "loss"), 0.9 * Cell(metrics, 0, "loss"));
+  EXPECT_FALSE(collapsed);
+}
+
+// A kill leaves the last checkpoint and metrics that may be ahead of it: a copy of
+// the folder at every report is what a SIGKILL there would have left.
+TEST_P(BothObjectivesTest, GoingOnAfterAKillEqualsAnUninterruptedRun) {
+  TrainingJob whole = Job(GetParam(), "whole");
+  std::vector<std::filesystem::path> kills;
+  whole.progress = [&](const TrainingProgress& at) {
+    kills.push_back(folder_.path() / ("killed-" + std::to_string(at.step)));
+    std::filesystem::copy(whole.folder, kills.back());
+  };
+  std::filesystem::create_directories(whole.folder);
+  ASSERT_TRUE(Train(whole).ok());
+  // Reports at 2, 4, 6, 8; checkpoints at 3, 6, 8.
+  const std::vector<std::string> resumed = {"", "resuming at step 3 of 8",
+                                            "resuming at step 3 of 8",
+                                            "resuming at step 6 of 8"};
+  ASSERT_EQ(kills.size(), resumed.size());
+  for (size_t i = 0; i < kills.size(); ++i) {
+    messages_.clear();
+    TrainingJob again = Job(GetParam(), kills[i].filename());
+    ASSERT_TRUE(Train(again).ok());
+    EXPECT_EQ(messages_.empty() ? "" : messages_[0], resumed[i]) << kills[i];
+    EXPECT_EQ(WeightBytes(again), WeightBytes(whole)) << kills[i];
+    EXPECT_EQ(TimelessMetrics(again).rows, TimelessMetrics(whole).rows) << kills[i];
+  }
+}
+
+TEST_P(BothObjectivesTest, GoingOnAfterAStopEqualsAnUninterruptedRun) {
+  const TrainingJob whole = Job(GetParam(), "whole");
+  ASSERT_TRUE(Train(whole).ok());
+  for (const int64_t report : {2, 4, 6}) {
+    TrainingJob job = Job(GetParam(), "stopped-" + std::to_string(report));
+    std::atomic<bool> stop = false;
+    job.stop = &stop;
+    job.progress = [&](const TrainingProgress& at) { stop = at.step == report; };
+    // Asked for while a step is reported, obeyed at the end of the next one: 3 and 7
+    // lie between two rows of the metrics.
+    const absl::Status status = Train(job);
+    EXPECT_TRUE(absl::IsCancelled(status)) << status;
+    EXPECT_EQ(status.message(),
+              absl::StrCat("stopped at step ", report + 1,
+                           " of 8; the same command goes on from there"));
+    EXPECT_FALSE(IsTrained(job));
+    EXPECT_FALSE(std::filesystem::exists(job.folder / "weights.safetensors"));
+    stop = false;
+    job.progress = nullptr;
+    ASSERT_TRUE(Train(job).ok());
+    EXPECT_EQ(messages_.back(), absl::StrCat("resuming at step ", report + 1, " of 8"));
+    EXPECT_EQ(WeightBytes(job), WeightBytes(whole)) << report;
+    EXPECT_EQ(TimelessMetrics(job).rows, TimelessMetrics(whole).rows) << report;
+  }
+}
+
+TEST_F(TrainerTest, StoppedAtEveryStepItStillArrivesAtTheSameWeights) {
+  const TrainingJob whole = Job("simclr", "whole");
+  ASSERT_TRUE(Train(whole).ok());
+  TrainingJob job = Job("simclr");
+  const std::atomic<bool> stop = true;
+  job.stop = &stop;
+  for (int step = 1; step < 8; ++step) EXPECT_TRUE(absl::IsCancelled(Train(job))) << step;
+  EXPECT_TRUE(Train(job).ok());  // the last step is done anyhow
+  EXPECT_EQ(WeightBytes(job), WeightBytes(whole));
+  EXPECT_EQ(TimelessMetrics(job).rows, TimelessMetrics(whole).rows);
+}
+
+TEST_F(TrainerTest, RepeatedItGivesTheSameBytes) {
+  const TrainingJob a = Job("simclr", "a"), b = Job("simclr", "b");
+  ASSERT_TRUE(Train(a).ok());
+  ASSERT_TRUE(Train(b).ok());
+  EXPECT_EQ(WeightBytes(a), WeightBytes(b));
+}
+
+TEST_F(TrainerTest, ADamagedCheckpointIsNamedAndTrainingStartsAfresh) {
+  const TrainingJob whole = Job("simclr", "whole");
+  ASSERT_TRUE(Train(whole).ok());
+  const std::string good = *ReadFile(whole.folder / "checkpoint.safetensors");
+  std::string flipped = good;
+  flipped.back() ^= 1;
+  const std::pair<std::string, const char*> damages[] = {
+      {flipped, "do not match its checksum; the file is damaged"},
+      {good.substr(0, good.size() / 2), "truncated"},
+      {"", "0 bytes; a safetensors file has at least 8"}};
+  for (const auto& [bytes, reason] : damages) {
+    messages_.clear();
+    const TrainingJob job = Job("simclr");
+    ASSERT_TRUE(WriteFileAtomically(job.folder / "checkpoint.safetensors", bytes).ok());
+    ASSERT_TRUE(Train(job).ok());
+    ASSERT_EQ(messages_.size(), 1u);
+    EXPECT_THAT(messages_[0], HasSubstr("starting afresh: "));
+    EXPECT_THAT(messages_[0],
+                HasSubstr((job.folder / "checkpoint.safetensors").string()));
+    EXPECT_THAT(messages_[0], HasSubstr(reason));
+    EXPECT_EQ(WeightBytes(job), WeightBytes(whole));
+  }
+}
+
+TEST_F(TrainerTest, ACheckpointOfAnotherRecipeIsNotGoneOnFrom) {
+  TrainingJob other = Job("simclr");
+  other.options.schedule.learning_rate = 0.01;
+  ASSERT_TRUE(Train(other).ok());
+  const TrainingJob job = Job("simclr"), fresh = Job("simclr", "fresh");
+  ASSERT_TRUE(Train(job).ok());
+  EXPECT_THAT(messages_,
+              ElementsAre("starting afresh: the checkpoint is of another model, "
+                          "recipe or image set"));
+  ASSERT_TRUE(Train(fresh).ok());
+  EXPECT_EQ(WeightBytes(job), WeightBytes(fresh));
+}
+
+TEST_F(TrainerTest, FewerImagesThanABatchAreRefused) {
+  TrainingJob job = Job("simclr");
+  job.options.batch_size = 65;
+  const absl::Status status = Train(job);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(
+      status.message(),
+      "64 training images (0 more are held out for the nearest-neighbour accuracy) do "
+      "not fill one batch of training.batch_size = 65; use more images or a smaller "
+      "batch");
+}
+
+TEST_F(TrainerTest, ALossThatIsNotFiniteNamesItsStepAndWhatToTry) {
+  TrainingJob job = Job("simclr");
+  job.options.schedule.learning_rate = 1e30;
+  const absl::Status status = Train(job);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()),
+              ContainsRegex("seed-001: the loss is -?(nan|inf) at step 1; try a smaller "
+                            "training.learning_rate or more training.warmup_epochs"));
+  EXPECT_FALSE(IsTrained(job));
+}
+
+TEST_F(TrainerTest, IsTrainedFollowsTheRecipeAndNotHowOftenWeLook) {
+  const TrainingJob job = Job("simclr");
+  EXPECT_FALSE(IsTrained(job));
+  ASSERT_TRUE(Train(job).ok());
+  EXPECT_TRUE(IsTrained(job));
+  const auto trained_after = [&](const std::function<void(TrainingJob&)>& change) {
+    TrainingJob changed = job;
+    change(changed);
+    return IsTrained(changed);
+  };
+  EXPECT_TRUE(trained_after([](TrainingJob& j) { j.options.log_every = 1; }));
+  EXPECT_TRUE(trained_after([](TrainingJob& j) { j.options.checkpoint_every = 1; }));
+  EXPECT_TRUE(trained_after([](TrainingJob& j) { j.options.knn_every = 1; }));
+  EXPECT_TRUE(trained_after([](TrainingJob& j) { j.options.knn_k = 1; }));
+  EXPECT_FALSE(trained_after([](TrainingJob& j) { j.options.epochs = 3; }));
+  EXPECT_FALSE(trained_after([](TrainingJob& j) { j.options.batch_size = 8; }));
+  EXPECT_FALSE(trained_after([](TrainingJob& j) { j.options.sgd.momentum = 0.8; }));
+  EXPECT_FALSE(trained_after([](TrainingJob& j) { j.options.augmentation.hue = 0.1; }));
+  EXPECT_FALSE(trained_after(
+      [](TrainingJob& j) { j.options.objective.simclr.temperature = 0.1; }));
+  EXPECT_FALSE(trained_after([](TrainingJob& j) { j.options.threads_per_model = 2; }));
+  EXPECT_FALSE(trained_after([](TrainingJob& j) { j.animal.init_seed = 2; }));
+  EXPECT_FALSE(trained_after([](TrainingJob& j) { j.animal.data_seed = 2; }));
+  EXPECT_FALSE(trained_after([](TrainingJob& j) { j.model.width = 1.0 / 16; }));
+  EXPECT_FALSE(trained_after([](TrainingJob& j) { j.animal.trained = false; }));
+  const PackedSet others = PackDeadLeaves(folder_.path() / "others", 64, /*seed=*/1);
+  EXPECT_FALSE(trained_after([&](TrainingJob& j) { j.images = &others; }));
+}
+
+TEST_F(TrainerTest, HowOftenWeLookDoesNotChangeTheWeights) {
+  const TrainingJob job = Job("simclr", "a");
+  TrainingJob closer = Job("simclr", "b");
+  closer.options.log_every = 1;
+  closer.options.checkpoint_every = 1;
+  ASSERT_TRUE(Train(job).ok());
+  ASSERT_TRUE(Train(closer).ok());
+  EXPECT_EQ(WeightBytes(job), WeightBytes(closer));
+  EXPECT_EQ(Metrics(closer).rows.size(), 8u);
+}
+
+TEST_F(TrainerTest, AnUntrainedAnimalKeepsItsInitialWeights) {
+  TrainingJob job = Job("simclr");
+  job.animal.trained = false;
+  ASSERT_TRUE(Train(job).ok());
+  EXPECT_TRUE(IsTrained(job));
+  const auto initial = StateDict(**CreateModel(job.model, job.animal.init_seed));
+  const auto weights = Weights(job);
+  ASSERT_EQ(weights.size(), initial.size());
+  for (const auto& [name, tensor] : initial) {
+    EXPECT_TRUE(torch::equal(weights.at(name), tensor)) << name;
+  }
+  // Neither recipe nor data_seed concern it.
+  job.options.epochs = 7;
+  job.animal.data_seed = 5;
+  EXPECT_TRUE(IsTrained(job));
+  EXPECT_EQ(Metrics(job).rows.size(), 1u);
+  EXPECT_FALSE(std::filesystem::exists(job.folder / "checkpoint.safetensors"));
+}
+
+// At a vanishing rate the weights stay where they started, and only what batch norm
+// saw tells the orders apart.
+TEST_F(TrainerTest, DataSeedChangesTheDataAndNotTheInitialWeights) {
+  TrainingJob a = Job("simclr", "a"), b = Job("simclr", "b"), c = Job("simclr", "c");
+  for (TrainingJob* job : {&a, &b, &c}) {
+    job->options.schedule.learning_rate = 1e-30;
+    job->options.epochs = 1;
+  }
+  b.animal.data_seed = 2;
+  c.animal.init_seed = 2;
+  for (const TrainingJob* job : {&a, &b, &c}) ASSERT_TRUE(Train(*job).ok());
+  const auto first = Weights(a), other_data = Weights(b), other_init = Weights(c);
+  const auto initial = StateDict(**CreateModel(a.model, 1));
+  for (const char* name :
+       {"features.0.weight", "classifier.1.weight", "classifier.5.bias"}) {
+    EXPECT_TRUE(torch::equal(first.at(name), initial.at(name))) << name;
+    EXPECT_TRUE(torch::equal(first.at(name), other_data.at(name))) << name;
+    EXPECT_FALSE(torch::equal(first.at(name), other_init.at(name))) << name;
+  }
+  EXPECT_FALSE(torch::equal(first.at("features.1.running_mean"),
+                            other_data.at("features.1.running_mean")));
+}
+
+// The bank follows the embeddings of so few images within an epoch; at a high rate
+// both run into one direction.
+TEST_F(TrainerTest, ACollapsedEmbeddingRaisesTheAlarm) {
+  TrainingJob job = Job("instance_recognition");
+  job.options.schedule.learning_rate = 0.1;
+  job.options.epochs = 12;
+  job.options.log_every = kStepsPerEpoch;
+  std::vector<bool> alarms;
+  job.progress = [&](const TrainingProgress& at) {
+    alarms.push_back(at.collapsed);
+    EXPECT_EQ(at.collapsed, at.embedding_deviation < 0.05 || at.effective_rank < 1.5);
+  };
+  ASSERT_TRUE(Train(job).ok());
+  ASSERT_EQ(alarms.size(), 12u);
+  EXPECT_FALSE(alarms.front());
+  EXPECT_TRUE(alarms.back());
+}
+
+TEST_F(TrainerTest, LabelledImagesAreHeldOutAndScoredWhenAsked) {
+  const PackedSet colours = WriteTwoColours(folder_.path() / "colours", 60);
+  TrainingJob job = Job("simclr");
+  job.images = &colours;
+  job.options.knn_images = 10;
+  job.options.knn_every = 2;
+  job.options.knn_k = 5;
+  job.options.epochs = 3;
+  std::vector<std::pair<int64_t, double>> scored;
+  job.progress = [&](const TrainingProgress& at) {
+    if (!std::isnan(at.knn_top1)) scored.emplace_back(at.step, at.knn_top1);
+    EXPECT_EQ(at.num_steps, 9);  // 50 images are left: 3 batches of 16
+  };
+  ASSERT_TRUE(Train(job).ok());
+  // After epoch 2 and at the end. Red against blue is easy.
+  EXPECT_THAT(scored, ElementsAre(std::pair{6, 1.0}, std::pair{9, 1.0}));
+  // At most a fifth is held out.
+  job.options.knn_images = 1000;
+  job.progress = [&](const TrainingProgress& at) { EXPECT_EQ(at.num_steps, 9); };
+  job.folder = folder_.path() / "fifth";
+  EXPECT_TRUE(Train(job).ok());
+  job.options.batch_size = 49;
+  EXPECT_THAT(std::string(Train(job).message()),
+              HasSubstr("48 training images (12 more are held out"));
+}
+
+TEST_F(TrainerTest, ImagesPackedLargerThanTheNetworksInputAreScoredToo) {
+  const PackedSet large = WriteTwoColours(folder_.path() / "large", 40, /*side=*/96);
+  TrainingJob job = Job("simclr");
+  job.images = &large;
+  job.options.knn_k = 5;
+  job.options.epochs = 1;
+  double accuracy = 0.0;
+  job.progress = [&](const TrainingProgress& at) { accuracy = at.knn_top1; };
+  ASSERT_TRUE(Train(job).ok());
+  EXPECT_EQ(accuracy, 1.0);
+}
+
+}  // namespace
+}  // namespace iat
