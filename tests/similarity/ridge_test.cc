@@ -157,7 +157,8 @@ TEST(RidgeTest, ConstantAndDuplicateUnitsChangeNothing) {
   wide << x, Eigen::VectorXd::Constant(80, 0.1), x.col(0), x.col(3);
   const auto basis = SourceBasis::Make(wide);
   ASSERT_TRUE(basis.ok());
-  const Eigen::Vector2d penalties(1.0, 5.0);
+  Eigen::VectorXd penalties(2);
+  penalties << 1.0, 5.0;
   const auto map = SolveRidge(*basis, y, penalties);
   ASSERT_TRUE(map.ok());
   for (Eigen::Index j = 0; j < 2; ++j) {
