@@ -21,6 +21,10 @@ Function* Symbol(const char* name) {
   return reinterpret_cast<Function*>(::dlsym(RTLD_DEFAULT, name));
 }
 
+void SetOpenMpThreads(int num_threads) {
+  if (auto* set = Symbol<void(int)>("omp_set_num_threads")) set(num_threads);
+}
+
 }  // namespace
 
 int NumUsableCores() {
@@ -52,13 +56,21 @@ absl::Status ParallelFor(int jobs, int64_t n,
   };
   const int64_t num_threads = std::clamp<int64_t>(jobs, 1, std::max<int64_t>(n, 1));
   std::vector<std::thread> threads;
-  for (int64_t t = 1; t < num_threads; ++t) threads.emplace_back(run);
+  for (int64_t t = 1; t < num_threads; ++t) {
+    threads.emplace_back([&run] {
+      // OpenMP's number of threads belongs to the thread that set it, and OpenBLAS's
+      // OpenMP build follows it: left alone, each of ours would start a team.
+      SetOpenMpThreads(1);
+      run();
+    });
+  }
   run();
   for (std::thread& thread : threads) thread.join();
   return failure;
 }
 
 void SetBlasThreads(int num_threads) {
+  SetOpenMpThreads(num_threads);
   if (auto* set = Symbol<void(int)>("openblas_set_num_threads")) set(num_threads);
 }
 

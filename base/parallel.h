@@ -17,13 +17,14 @@ namespace iat {
 int NumUsableCores();
 
 // Calls work(i) once for each i in [0, n), on up to `jobs` threads, in rising
-// order of start. Returns the error of the lowest failing index; after an error
-// no new index starts. Results must not depend on which thread runs what.
+// order of start, each with one thread inside BLAS and OpenMP. Returns the error of the
+// lowest failing index; after an error no new index starts. Results must not depend on
+// which thread runs what.
 absl::Status ParallelFor(int jobs, int64_t n,
                          const std::function<absl::Status(int64_t)>& work);
 
-// Sets the BLAS library's own thread count for the process (OpenBLAS only; no
-// effect on others).
+// Threads inside the BLAS and OpenMP work of the calling thread; ParallelFor's own
+// threads have one each. OpenBLAS only; no effect on other libraries.
 void SetBlasThreads(int num_threads);
 
 struct BlasInfo {

@@ -41,5 +41,6 @@ target_link_libraries(iat_torch_pch PUBLIC iat_codegen iat_torch PRIVATE iat_war
 target_precompile_headers(iat_torch_pch PRIVATE <torch/torch.h>)
 
 if(BUILD_TESTING)
+  find_package(OpenMP REQUIRED COMPONENTS CXX)
   find_package(GTest REQUIRED)
 endif()

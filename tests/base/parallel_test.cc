@@ -1,9 +1,11 @@
 #include "base/parallel.h"
 
 #include <gtest/gtest.h>
+#include <omp.h>
 
 #include <atomic>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace iat {
@@ -25,6 +27,19 @@ TEST(ParallelForTest, ReturnsTheLowestError) {
     return i >= 10 ? absl::InternalError(std::to_string(i)) : absl::OkStatus();
   });
   EXPECT_EQ(status.message(), "10");
+}
+
+// Whatever the environment asks for, a product inside ParallelFor starts no team.
+TEST(ParallelForTest, ItsThreadsHaveOneOpenMpThreadEach) {
+  omp_set_num_threads(7);
+  SetBlasThreads(1);
+  std::atomic<int> started{0};
+  ASSERT_TRUE(ParallelFor(4, 4, [&](int64_t) {
+                ++started;
+                while (started < 4) std::this_thread::yield();  // one index a thread
+                return omp_get_max_threads() == 1 ? absl::OkStatus()
+                                                  : absl::InternalError("a team");
+              }).ok());
 }
 
 TEST(ParallelForTest, NoWorkIsFine) {
