@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdio>
 #include <set>
+#include <thread>
 #include <unordered_set>
 
 #include "absl/strings/str_cat.h"
@@ -130,16 +131,26 @@ absl::StatusOr<PackedSet> Pipeline::Packed(const ImageOptions& options,
   if (UsableInPlace(options)) return PackedSet::Open(options.paths[0]);
   const fs::path marker = folder / "packed_from.toml";
   const std::string wanted = PackedFrom(options);
-  const auto found = ReadFile(marker);
-  if (found.ok() && *found == wanted && PackedSet::IsPacked(folder)) {
-    return PackedSet::Open(folder);
-  }
+  const auto is_packed = [&] {
+    const auto found = ReadFile(marker);
+    return found.ok() && *found == wanted && PackedSet::IsPacked(folder);
+  };
+  if (is_packed()) return PackedSet::Open(folder);
   if (options_.dry_run) {
     return absl::UnavailableError(absl::StrCat(name, " are not packed yet"));
   }
-  IAT_ASSIGN_OR_RETURN(
-      const FileLock lock,
-      FileLock::TryAcquire(folder / ".lock", FileLock::Mode::kExclusive));
+  absl::StatusOr<FileLock> lock =
+      FileLock::TryAcquire(folder / ".lock", FileLock::Mode::kExclusive);
+  if (absl::IsFailedPrecondition(lock.status())) {
+    // Another task of the same run packs them: its set will be ours too.
+    Say("images", absl::StrCat("waiting: ", lock.status().message()));
+    while (absl::IsFailedPrecondition(lock.status()) && !StopRequested()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+      lock = FileLock::TryAcquire(folder / ".lock", FileLock::Mode::kExclusive);
+    }
+  }
+  IAT_RETURN_IF_ERROR(lock.status());
+  if (is_packed()) return PackedSet::Open(folder);
   std::error_code error;
   fs::remove(marker, error);
   {
