@@ -17,6 +17,7 @@
 #include "base/progress.h"
 #include "base/status.h"
 #include "base/workers.h"
+#include "training/quality.h"
 
 namespace iat {
 namespace {
@@ -81,7 +82,8 @@ std::string ProgressText(const Animal& animal, const TrainingProgress& progress)
                                      animal.name, progress.epoch, progress.loss,
                                      progress.learning_rate, progress.images_per_second);
   if (progress.knn_top1 == progress.knn_top1) {
-    absl::StrAppendFormat(&text, " knn %.3f", progress.knn_top1);
+    absl::StrAppendFormat(&text, " knn %.3f (weighted %.3f)", progress.knn_top1,
+                          progress.knn_weighted_top1);
   }
   if (progress.collapsed) absl::StrAppend(&text, " COLLAPSED");
   return text;
@@ -364,10 +366,9 @@ absl::Status Pipeline::Work(const RunConfig& config, const PipelineOptions& opti
                    ProgressText(*animal, progress));
       if (progress.collapsed && !warned) {
         warned = true;
-        TellMessage(absl::StrFormat(
-            "the embedding has collapsed (deviation %.3f, effective rank %.1f); try a "
-            "smaller learning_rate, more warmup_epochs or more images",
-            progress.embedding_deviation, progress.effective_rank));
+        TellMessage(
+            CollapseAdvice({progress.embedding_deviation, progress.effective_rank},
+                           config.training.objective.name));
       }
     };
     return iat::Train(training);
