@@ -136,6 +136,8 @@ int Main(int argc, char** argv) {
        [](Pipeline& pipeline, bool) { return pipeline.Train(); }},
       {"extract", "activations for the stimulus sets", FileLock::Mode::kShared,
        [](Pipeline& pipeline, bool) { return pipeline.Extract(); }},
+      {"probe", "linear probes of the animals' features", FileLock::Mode::kShared,
+       [](Pipeline& pipeline, bool json) { return pipeline.Probe(json); }},
       {"compare", "mappings between animals -> scores", FileLock::Mode::kShared,
        [](Pipeline& pipeline, bool json) { return pipeline.Compare(json); }},
   };

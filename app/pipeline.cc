@@ -373,6 +373,7 @@ absl::Status Pipeline::Work(const RunConfig& config, const PipelineOptions& opti
     };
     return iat::Train(training);
   }
+  if (stage == "probe") return pipeline.WorkOnProbe(*animal);
   IAT_CHECK(stage == "extract" && job.size() == 3, "an unknown kind of work");
   IAT_ASSIGN_OR_RETURN(const PackedSet stimuli, pipeline.Stimuli(job[2]));
   ExtractionJob extraction = pipeline.MakeExtractionJob(*animal, job[2], stimuli);

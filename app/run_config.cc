@@ -78,6 +78,7 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
   document.Read("images", config.images);
   document.Read("model", config.model);
   document.Read("training", config.training);
+  document.Read("probe", config.probe);
   document.Read("stimuli", [](OptionVisitor&) {});
   for (const std::string& name : document.TableNames("stimuli")) {
     document.Read(absl::StrCat("stimuli.", name), config.stimuli[name]);
@@ -107,6 +108,7 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
   IAT_RETURN_IF_ERROR(At(document, "images", config.images.Validate()));
   IAT_RETURN_IF_ERROR(
       At(document, "training.augmentation", config.training.augmentation.Validate()));
+  IAT_RETURN_IF_ERROR(At(document, "probe", config.probe.Validate()));
   for (const auto& [name, options] : config.stimuli) {
     if (!IsName(name)) {
       return absl::InvalidArgumentError(
@@ -123,7 +125,8 @@ std::string RunConfig::ResolvedText() const {
   std::string text =
       absl::StrCat("[run]\n", OptionsText(run), "\n[family]\n", OptionsText(family),
                    "\n[images]\n", OptionsText(images), "\n[model]\n", OptionsText(model),
-                   "\n[training]\n", OptionsText(training));
+                   "\n[training]\n", OptionsText(training), "\n[probe]\n",
+                   OptionsText(probe));
   for (const auto& [name, options] : stimuli) {
     absl::StrAppend(&text, "\n[stimuli.", TomlString(name), "]\n", OptionsText(options));
   }

@@ -15,6 +15,7 @@
 #include "models/vision_model.h"
 #include "report/figure1.h"
 #include "similarity/compare.h"
+#include "training/linear_probe.h"
 #include "training/trainer.h"
 
 namespace iat {
@@ -46,6 +47,7 @@ struct RunConfig {
   ImageOptions images;
   ModelOptions model;
   TrainingOptions training;
+  ProbeOptions probe;
   std::map<std::string, ImageOptions> stimuli;
   ExtractionOptions extraction;
   CompareOptions compare;
