@@ -84,7 +84,8 @@ absl::StatusOr<Directory> FindDirectory(absl::string_view bytes, absl::string_vi
       return Damaged(name, "the ZIP archive lacks its ZIP64 locator");
     }
     const uint64_t end64 = Get<uint64_t>(bytes, end - kEnd64LocatorSize + 8);
-    if (end64 > bytes.size() - kEnd64Size || Get<uint32_t>(bytes, end64) != kEnd64) {
+    if (bytes.size() < kEnd64Size || end64 > bytes.size() - kEnd64Size ||
+        Get<uint32_t>(bytes, end64) != kEnd64) {
       return Damaged(name, "the ZIP archive lacks its ZIP64 end");
     }
     directory = {.begin = Get<uint64_t>(bytes, end64 + 48),

@@ -111,6 +111,10 @@ TEST(ZipArchiveTest, Zip64IsRead) {
   EXPECT_EQ(*reader->Read("a"), contents);
   EXPECT_THAT(MessageOf(local + contents + directory + end64 + end),
               HasSubstr("lacks its ZIP64 locator"));
+  // An end that would lie far outside of a file too short to have one.
+  EXPECT_THAT(MessageOf(Little(0x07064b50, 4) + Little(0, 4) +
+                        Little(uint64_t{1} << 62, 8) + Little(1, 4) + end),
+              HasSubstr("lacks its ZIP64 end"));
 }
 
 TEST(ZipArchiveTest, MoreThanFourGigabytesAreNotWritten) {
