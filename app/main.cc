@@ -13,6 +13,7 @@
 #include "app/provenance.h"
 #include "app/run_config.h"
 #include "app/show.h"
+#include "app/weights_commands.h"
 #include "base/parallel.h"
 #include "base/status.h"
 #include "base/workers.h"
@@ -162,6 +163,8 @@ int Main(int argc, char** argv) {
   });
 
   AddImageCommands(app, [&](const absl::Status& status) { exit_code = Finish(status); });
+  AddWeightsCommands(app,
+                     [&](const absl::Status& status) { exit_code = Finish(status); });
 
   std::string show_path;
   CLI::App* show = app.add_subcommand("show", "what any file of ours holds, in words");

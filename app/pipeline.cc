@@ -182,6 +182,8 @@ absl::StatusOr<PackedSet> Pipeline::Stimuli(const std::string& name) {
 }
 
 absl::Status Pipeline::CheckDisjoint(const std::string& stimuli_name) {
+  // What imported animals learned from is not known here.
+  if (config_.family.seeds.empty()) return absl::OkStatus();
   IAT_ASSIGN_OR_RETURN(const PackedSet training, TrainingImages());
   IAT_ASSIGN_OR_RETURN(const PackedSet stimuli, Stimuli(stimuli_name));
   if (training.height() != stimuli.height() || training.width() != stimuli.width()) {
@@ -216,12 +218,12 @@ bool Pipeline::Selected(const Animal& animal) const {
 }
 
 TrainingJob Pipeline::MakeTrainingJob(const Animal& animal,
-                                      const PackedSet& images) const {
+                                      const PackedSet* images) const {
   TrainingJob job;
   job.animal = animal;
   job.model = config_.model;
   job.options = config_.training;
-  job.images = &images;
+  job.images = images;
   job.folder = ModelFolder(folder_, animal);
   job.device = options_.device;
   return job;
@@ -273,10 +275,10 @@ absl::Status Pipeline::RunTasks(const std::string& stage, const std::string& uni
   }
   Progress progress(stage, unit, StyleFor(options_));
   // The family's progress is the sum over its workers; those not yet started count
-  // as much as the ones that have spoken. Untrained animals take no steps.
+  // as much as the ones that have spoken. Untrained and imported animals take no steps.
   std::map<const WorkerTask*, std::pair<double, double>> state;
   const auto num_counted = std::count_if(tasks.begin(), tasks.end(), [&](const Task& t) {
-    return stage != "train" || t.animal.trained;
+    return stage != "train" || (t.animal.trained && t.animal.imported.empty());
   });
   const WorkerEvents events = {
       .progress =
@@ -303,11 +305,14 @@ absl::Status Pipeline::Train() {
     const std::vector<Animal> animals = config_.family.Animals();
     std::vector<Task> tasks;
     int64_t complete = 0;
-    const auto images = TrainingImages();
+    absl::StatusOr<PackedSet> images = absl::UnavailableError("not needed");
+    if (!config_.family.seeds.empty()) images = TrainingImages();
     if (!images.ok() && !absl::IsUnavailable(images.status())) return images.status();
     for (const Animal& animal : animals) {
       if (!Selected(animal)) continue;
-      if (images.ok() && IsTrained(MakeTrainingJob(animal, *images))) {
+      if (images.ok()
+              ? IsTrained(MakeTrainingJob(animal, &*images))
+              : !animal.imported.empty() && IsTrained(MakeTrainingJob(animal, nullptr))) {
         ++complete;
       } else {
         tasks.push_back({animal, ""});
@@ -351,8 +356,11 @@ absl::Status Pipeline::Work(const RunConfig& config, const PipelineOptions& opti
   SetBlasThreads(stage == "train" ? static_cast<int>(config.training.threads_per_model)
                                   : 1);
   if (stage == "train") {
-    IAT_ASSIGN_OR_RETURN(const PackedSet images, pipeline.TrainingImages());
-    TrainingJob training = pipeline.MakeTrainingJob(*animal, images);
+    std::optional<PackedSet> images;
+    if (animal->imported.empty()) {
+      IAT_ASSIGN_OR_RETURN(images, pipeline.TrainingImages());
+    }
+    TrainingJob training = pipeline.MakeTrainingJob(*animal, images ? &*images : nullptr);
     IAT_ASSIGN_OR_RETURN(
         const FileLock lock,
         FileLock::TryAcquire(training.folder / ".lock", FileLock::Mode::kExclusive));

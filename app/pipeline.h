@@ -79,7 +79,8 @@ class Pipeline {
   absl::Status CheckDisjoint(const std::string& stimuli_name);
 
   bool Selected(const Animal& animal) const;
-  TrainingJob MakeTrainingJob(const Animal& animal, const PackedSet& images) const;
+  // `images` may be null for an imported animal.
+  TrainingJob MakeTrainingJob(const Animal& animal, const PackedSet* images) const;
   ExtractionJob MakeExtractionJob(const Animal& animal, const std::string& stimuli_name,
                                   const PackedSet& stimuli) const;
   ProbeJob MakeProbeJob(const Animal& animal, const PackedSet& images) const;

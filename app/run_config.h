@@ -35,9 +35,10 @@ struct FamilyOptions {
   int64_t fixed_init_seed = -1;
   int64_t fixed_data_seed = -1;
   int64_t num_untrained = 0;
+  std::vector<std::string> imported;
 
   void Describe(OptionVisitor& visitor);
-  // Trained animals in order of seeds, then the untrained ones.
+  // Trained animals in order of seeds, then the untrained ones, then the imported.
   std::vector<Animal> Animals() const;
 };
 

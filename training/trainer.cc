@@ -10,6 +10,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "base/csv.h"
 #include "base/file.h"
 #include "base/fingerprint.h"
@@ -17,6 +18,7 @@
 #include "base/status.h"
 #include "base/version.h"
 #include "models/safetensors.h"
+#include "models/weight_import.h"
 #include "training/batches.h"
 #include "training/checkpoint.h"
 #include "training/evaluation_images.h"
@@ -318,6 +320,33 @@ absl::Status TrainingRun::Run() {
   return SaveWeights();
 }
 
+absl::Status ImportAnimal(const TrainingJob& job) {
+  const std::string name = job.animal.imported.string();
+  IAT_ASSIGN_OR_RETURN(ImportedWeights weights, ImportWeights(job.animal.imported));
+  IAT_ASSIGN_OR_RETURN(const auto wanted, StateShapes(job.model));
+  IAT_ASSIGN_OR_RETURN(const auto found, StateShapes(weights.model));
+  if (wanted != found) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(job.animal.name, ": ", name, " is ", weights.model.Name(),
+                     ", the config's [model] ", job.model.Name(),
+                     "; animals that are compared share one architecture"));
+  }
+  for (const absl::string_view line :
+       absl::StrSplit(weights.Text(), '\n', absl::SkipEmpty())) {
+    if (job.message) job.message(line);
+  }
+  IAT_ASSIGN_OR_RETURN(const std::string digest, Sha256OfFile(job.animal.imported));
+  TensorFile file{.tensors = std::move(weights.state), .metadata = weights.metadata};
+  file.metadata["fingerprint"] = TrainingFingerprint(job);
+  file.metadata["animal"] = job.animal.name;
+  file.metadata["architecture"] = job.model.architecture;
+  file.metadata["width"] = FormatNumber(job.model.width);
+  file.metadata["imported_from"] = name;
+  file.metadata["imported_sha256"] = digest;
+  file.metadata["iat_version"] = std::string(Version());
+  return WriteTensors(job.folder / "weights.safetensors", file);
+}
+
 }  // namespace
 
 TrainingOptions TrainingOptions::DefaultsFor(const std::string& objective) {
@@ -377,6 +406,11 @@ void TrainingOptions::Describe(OptionVisitor& visitor) {
 }
 
 std::string TrainingFingerprint(const TrainingJob& job) {
+  if (!job.animal.imported.empty()) {
+    const auto digest = Sha256OfFile(job.animal.imported);
+    return Sha256(absl::StrCat(OptionsText(job.model),
+                               "imported = ", digest.ok() ? *digest : "missing", "\n"));
+  }
   std::string text =
       absl::StrCat(OptionsText(job.model), "init_seed = ", job.animal.init_seed,
                    "\nimages = ", job.images->Fingerprint(), "\n");
@@ -408,6 +442,7 @@ absl::Status Train(const TrainingJob& job) {
   KeepFreedMemory();
   torch::set_num_threads(static_cast<int>(job.options.threads_per_model));
   try {
+    if (!job.animal.imported.empty()) return ImportAnimal(job);
     return TrainingRun(job).Run();
   } catch (const c10::Error& error) {
     return absl::InternalError(

@@ -63,17 +63,20 @@ struct TrainingOptions {
 
 // One network of a family.
 struct Animal {
-  std::string name;  // "seed-003", "untrained-003"
+  std::string name;  // "seed-003", "untrained-003", "imported-000"
   int64_t init_seed = 0;
   int64_t data_seed = 0;
   bool trained = true;
+  // Weights of another program (models/weight_import.h) instead of training; seeds
+  // are -1.
+  std::filesystem::path imported = {};
 };
 
 struct TrainingJob {
   Animal animal;
   ModelOptions model;
   TrainingOptions options;
-  const PackedSet* images = nullptr;
+  const PackedSet* images = nullptr;  // not needed for an imported animal
   std::filesystem::path folder;
   std::string device = "cpu";
   std::function<void(const TrainingProgress&)> progress;
@@ -89,7 +92,8 @@ std::string TrainingFingerprint(const TrainingJob& job);
 bool IsTrained(const TrainingJob& job);
 
 // OK once weights.safetensors is in place. Cancelled after a stop.
-// InvalidArgument: too few images for a batch; a loss that is not finite.
+// InvalidArgument: too few images for a batch; a loss that is not finite; imported
+// weights that are not of job.model.
 absl::Status Train(const TrainingJob& job);
 
 }  // namespace iat
