@@ -22,10 +22,10 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 // are a function of the cell alone.
 constexpr size_t kColumnsTogether = 192;
 
-// What ends a path: so many rises of the cross-validated loss in a row, or one to this
-// multiple of the best.
+// What ends a path: so many rises of the cross-validated loss in a row, or one to these
+// multiples of the best, at a minimum or on the way to one.
 constexpr int kRisesToStop = 2;
-constexpr double kClearRise = 1.01;
+constexpr double kClearRise = 1.002, kClearRiseOnTheWay = 1.01;
 
 int64_t NumFolds(const Eigen::VectorXd& target, const LogisticRidgeOptions& options) {
   const int64_t num_active = (target.array() > 0.0).count();
@@ -87,7 +87,7 @@ class Path {
                       [](const auto& column) { return column->converged(); });
       if (final_) return all_converged;
       const double loss = HeldOutLoss();
-      if (at_ > 0 && loss > kClearRise * best_loss_) return EndFolds();
+      if (at_ > 0 && loss > kClearRiseOnTheWay * best_loss_) return EndFolds();
       if (!all_converged) return false;
       if (loss < best_loss_) {
         best_loss_ = loss;
@@ -99,7 +99,10 @@ class Path {
       }
       num_rises_ = loss > last_loss_ ? num_rises_ + 1 : 0;
       last_loss_ = loss;
-      if (num_rises_ == kRisesToStop || at_ + 1 == penalties_.size()) return EndFolds();
+      if (num_rises_ == kRisesToStop || loss > kClearRise * best_loss_ ||
+          at_ + 1 == penalties_.size()) {
+        return EndFolds();
+      }
       ++at_;
       BeginAll(LogisticPrecision::kFast);
     }

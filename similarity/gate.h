@@ -9,10 +9,10 @@
 //          choose, and no fold is fitted.
 // Method   Penalties are tried from the strongest down, each fold warm from the last
 //          one. A unit's path ends where its loss has turned: it has risen twice in a
-//          row, or stands 1 % above the best, at a minimum or on the way to one. The fit
-//          on all stimuli starts from the mean of the folds' coefficients. Folds and
-//          final fits of many units are advanced together (similarity/logistic.h), and
-//          a unit that is done makes room for the next.
+//          row, or at a minimum stands 0.2 % above the best, or 1 % on the way to one.
+//          The fit on all stimuli starts from the mean of the folds' coefficients. Folds
+//          and final fits of many units are advanced together (similarity/logistic.h),
+//          and a unit that is done makes room for the next.
 
 #ifndef IAT_SIMILARITY_GATE_H_
 #define IAT_SIMILARITY_GATE_H_

@@ -25,7 +25,7 @@ struct Tolerances {
 Tolerances TolerancesOf(LogisticPrecision precision) {
   switch (precision) {
     case LogisticPrecision::kFast:
-      return {1e-6, 1e-6};
+      return {4e-6, 1e-6};
     case LogisticPrecision::kFastFinal:
       return {1e-11, 1e-6};
     case LogisticPrecision::kExact:
