@@ -21,7 +21,8 @@
 // Accuracy Leave-one-out errors are float32 products summed in float64 where a target's
 //          training error at the smallest penalty is above 1e-4 of its variance, so that
 //          a choice can differ from that of float64 only where two penalties' errors
-//          agree to about 1e-6; float64 below. Weights and predictions are float64.
+//          agree to about 1e-6 (1e-5 at that bound); float64 below. Weights and
+//          predictions are float64.
 // Source   Hoerl & Kennard, Technometrics 12 (1970); arXiv:2510.02523.
 //
 // ridge_clamped is max(ridge, 0): the cheap way to respect that a target after its
