@@ -5,6 +5,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "similarity/glm_poisson_softplus.h"
+#include "similarity/inverse_nonlinear.h"
 #include "similarity/lasso.h"
 #include "similarity/linear_algebra.h"
 #include "similarity/logistic_ridge.h"
@@ -30,11 +32,20 @@ const std::vector<Registered>& Registry() {
   constexpr bool kCheap = false, kCostly = true;
   static const auto* const registry = [] {
     const std::vector<Stage> any = {Stage::kPreRelu, Stage::kPostRelu, Stage::kRecorded};
+    const std::vector<Stage> never_negative = {Stage::kPostRelu, Stage::kRecorded};
     const std::vector<Stage> rectified = {Stage::kPostRelu};
     return new std::vector<Registered>{
         {{"elastic_net", "linear map that uses few source units: L1 and L2 penalty", any,
           kCostly},
          MakeElasticNetMapping},
+        {{"glm_poisson_softplus",
+          "Poisson regression: rates are the softplus of a linear map", never_negative,
+          kCostly},
+         MakeGlmPoissonSoftplusMapping},
+        {{"inverse_nonlinear",
+          "undoes the source's ReLU, maps linearly, applies the ReLU again", any,
+          kCostly},
+         MakeInverseNonlinearMapping},
         {{"lasso", "linear map that uses few source units: L1 penalty", any, kCostly},
          MakeLassoMapping},
         {{"logistic_ridge",
@@ -124,7 +135,7 @@ void MappingOptions::Describe(OptionVisitor& visitor) {
   };
   table("ridge",
         "the ridge mapping, the ridge half of LogisticRidge, and the ridges inside "
-        "percentile",
+        "percentile and inverse_nonlinear",
         ridge);
   table("logistic_ridge", "LogisticRidge, all gates", logistic_ridge);
   table("one_to_one", "both one-to-one mappings", one_to_one);
@@ -133,11 +144,15 @@ void MappingOptions::Describe(OptionVisitor& visitor) {
   table("lasso", "the lasso mapping", lasso);
   table("elastic_net", "the elastic net", elastic_net);
   table("procrustes", "the Procrustes mapping", procrustes);
+  table("glm_poisson_softplus", "the Poisson regression", glm_poisson_softplus);
+  table("inverse_nonlinear", "the map behind the ReLU", inverse_nonlinear);
 }
 
 absl::Status MappingOptions::Validate() const {
   IAT_RETURN_IF_ERROR(ridge.Validate());
-  return logistic_ridge.Validate();
+  IAT_RETURN_IF_ERROR(logistic_ridge.Validate());
+  IAT_RETURN_IF_ERROR(glm_poisson_softplus.Validate());
+  return inverse_nonlinear.Validate();
 }
 
 const std::vector<MappingInfo>& RegisteredMappings() {

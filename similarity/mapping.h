@@ -34,6 +34,8 @@
 #include "absl/strings/string_view.h"
 #include "base/activation_file.h"
 #include "base/options.h"
+#include "similarity/glm_poisson_softplus_options.h"
+#include "similarity/inverse_nonlinear_options.h"
 #include "similarity/lasso_options.h"
 #include "similarity/logistic_ridge_options.h"
 #include "similarity/one_to_one_options.h"
@@ -139,6 +141,8 @@ struct MappingOptions {
   LassoOptions lasso;
   ElasticNetOptions elastic_net;
   ProcrustesOptions procrustes;
+  GlmPoissonSoftplusOptions glm_poisson_softplus;
+  InverseNonlinearOptions inverse_nonlinear;
 
   void Describe(OptionVisitor& visitor);
   absl::Status Validate() const;
