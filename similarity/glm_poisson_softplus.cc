@@ -88,6 +88,8 @@ class GlmMapping : public Mapping {
  public:
   explicit GlmMapping(GlmPoissonSoftplusOptions options) : options_(std::move(options)) {}
 
+  bool FitsUnitsAlone() const override { return true; }
+
   absl::Status CheckTargetStage(Stage stage) const override {
     if (stage != Stage::kPreRelu) return absl::OkStatus();
     return absl::InvalidArgumentError(

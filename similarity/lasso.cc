@@ -237,6 +237,8 @@ class ElasticNetMapping : public Mapping {
   ElasticNetMapping(double l1_ratio, LassoOptions options, const char* chosen_name)
       : l1_ratio_(l1_ratio), options_(options), chosen_name_(chosen_name) {}
 
+  bool FitsUnitsAlone() const override { return true; }
+
   absl::StatusOr<std::unique_ptr<FittedMapping>> Fit(FitProblem& problem) const override {
     IAT_ASSIGN_OR_RETURN(
         ElasticNetFit fit,

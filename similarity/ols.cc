@@ -12,6 +12,8 @@ namespace {
 
 class OlsMapping : public Mapping {
  public:
+  bool FitsUnitsAlone() const override { return true; }
+
   absl::StatusOr<std::unique_ptr<FittedMapping>> Fit(FitProblem& problem) const override {
     IAT_ASSIGN_OR_RETURN(LinearMap map,
                          FitOls(problem.source().values(), problem.target()));

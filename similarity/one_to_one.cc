@@ -56,6 +56,8 @@ class OneToOneMapping : public Mapping {
   OneToOneMapping(OneToOneOptions options, bool assigned)
       : options_(options), assigned_(assigned) {}
 
+  bool FitsUnitsAlone() const override { return !assigned_; }
+
   absl::StatusOr<std::unique_ptr<FittedMapping>> Fit(FitProblem& problem) const override {
     IAT_ASSIGN_OR_RETURN(const std::shared_ptr<const UnitCorrelation> correlation,
                          CorrelationOf(problem));

@@ -50,6 +50,8 @@ class PercentileMapping : public Mapping {
   PercentileMapping(PercentileOptions options, RidgeOptions ridge)
       : options_(options), ridge_(std::move(ridge)) {}
 
+  bool FitsUnitsAlone() const override { return true; }
+
   absl::StatusOr<std::unique_ptr<FittedMapping>> Fit(FitProblem& problem) const override {
     IAT_ASSIGN_OR_RETURN(const std::shared_ptr<const UnitCorrelation> correlation,
                          CorrelationOf(problem));

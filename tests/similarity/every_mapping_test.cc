@@ -166,6 +166,20 @@ TEST_P(EveryMappingTest, UnitsOfMeasureDoNotMatter) {
   }
 }
 
+TEST_P(EveryMappingTest, FitsUnitsAloneWhereItSaysSo) {
+  if (!(*MakeMapping(GetParam(), Options()))->FitsUnitsAlone()) return;
+  const Pair pair = RectifiedPair(140, 6, 5, 91);
+  const auto together =
+      FitAndPredict(pair.x.topRows(100), pair.y.topRows(100), pair.x.bottomRows(40));
+  ASSERT_TRUE(together.ok()) << together.status();
+  for (Eigen::Index j = 0; j < 5; ++j) {
+    const auto alone = FitAndPredict(pair.x.topRows(100), pair.y.col(j).head(100),
+                                     pair.x.bottomRows(40));
+    ASSERT_TRUE(alone.ok()) << alone.status();
+    EXPECT_TRUE(alone->col(0).isApprox(together->col(j), 1e-6)) << j;
+  }
+}
+
 TEST_P(EveryMappingTest, SaysWhatIsNotFinite) {
   const Pair pair = RectifiedPair(40, 4, 3, 71);
   for (const double bad : {static_cast<double>(NAN), static_cast<double>(INFINITY)}) {
