@@ -8,11 +8,14 @@
 
 #include "base/fingerprint.h"
 #include "tests/training/objectives_world.h"
+#include "training/barlow_twins.h"
 #include "training/heads.h"
 #include "training/instance_recognition.h"
 #include "training/moco.h"
 #include "training/simclr.h"
+#include "training/simsiam.h"
 #include "training/trainer.h"
+#include "training/vicreg.h"
 
 namespace iat {
 namespace {
@@ -74,6 +77,11 @@ TEST_F(ObjectiveTest, EachIsMadeLearnsAndFollowsItsSeeds) {
     SCOPED_TRACE(name);
     TrainingOptions training = TrainingOptions::DefaultsFor(name);
     EXPECT_TRUE(training.augmentation.Validate().ok());
+    // The published heads of 8,192 fill gigabytes.
+    training.objective.Of<SimSiam>().projection_size = 32;
+    training.objective.Of<BarlowTwins>().projection_size = 32;
+    training.objective.Of<VicReg>().projection_size = 32;
+    training.objective.Of<MomentumContrast>().queue_size = 32;
     const auto made = CreateObjective(training.objective, Setup(1, 1));
     ASSERT_TRUE(made.ok()) << made.status();
     Objective& objective = **made;
