@@ -354,9 +354,9 @@ absl::Status Pipeline::Work(const RunConfig& config, const PipelineOptions& opti
       if (progress.collapsed && !warned) {
         warned = true;
         TellMessage(absl::StrFormat(
-            "the embedding has collapsed (deviation %.3f, effective rank %.1f); try a "
-            "smaller learning_rate, more warmup_epochs or more images",
-            progress.embedding_deviation, progress.effective_rank));
+            "the embedding has collapsed (deviation %.3f, effective rank %.1f); %s",
+            progress.embedding_deviation, progress.effective_rank,
+            progress.collapse_advice));
       }
     };
     return iat::Train(training);

@@ -141,24 +141,20 @@ absl::Status Pipeline::PrintSummary(bool json) const {
 
 std::string Pipeline::TrainingInWords(bool trained) const {
   if (!trained) return "initial weights, no training";
-  std::string objective = config_.training.objective.name;
-  if (objective == "simclr") objective = "SimCLR";
-  if (objective == "instance_recognition") objective = "Instance Recognition";
   std::string images = "images";
   if (const auto set = PackedSet::Open(folder_ / "images" / "training"); set.ok()) {
     images = absl::StrCat(set->size(), config_.images.source == "dead-leaves"
                                            ? " procedural images"
                                            : " images");
   }
-  return absl::StrCat(objective, ", ", config_.training.epochs, " epochs of ", images,
-                      ", ", config_.model.Name());
+  return absl::StrCat(WordsOf(config_.training.objective.name).title, ", ",
+                      config_.training.epochs, " epochs of ", images, ", ",
+                      config_.model.Name());
 }
 
 TrainingQuality Pipeline::Quality(std::vector<std::string>& warnings) const {
   TrainingQuality quality;
-  quality.loss_name = config_.training.objective.name == "simclr"
-                          ? "NT-Xent loss"
-                          : "noise-contrastive loss";
+  quality.loss_name = WordsOf(config_.training.objective.name).loss_name;
   for (const Animal& animal : config_.family.Animals()) {
     auto curve =
         ReadTrainingCurve(folder_ / "models" / animal.name / "metrics.csv", animal.name);

@@ -41,7 +41,7 @@ struct TrainingOptions {
   ObjectiveOptions objective;
   int64_t epochs = 200;
   int64_t batch_size = 256;
-  SgdOptions sgd;
+  OptimizerOptions optimizer;
   ScheduleOptions schedule;
   AugmentOptions augmentation = InstanceRecognitionAugmentation();
   // Part of the config, never taken from the machine: another number of threads
@@ -74,6 +74,7 @@ struct TrainingProgress {
   double knn_top1 = 0.0;           // NaN when not measured at this step
   double embedding_deviation = 0.0, effective_rank = 0.0;
   bool collapsed = false;
+  std::string collapse_advice = {};  // what to try then
 };
 
 struct TrainingJob {
