@@ -375,8 +375,8 @@ absl::Status Pipeline::Work(const RunConfig& config, const PipelineOptions& opti
       if (progress.collapsed && !warned) {
         warned = true;
         TellMessage(
-            CollapseAdvice({progress.embedding_deviation, progress.effective_rank},
-                           config.training.objective.name));
+            CollapseMessage({progress.embedding_deviation, progress.effective_rank},
+                            progress.collapse_advice));
       }
     };
     return iat::Train(training);

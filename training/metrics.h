@@ -27,6 +27,7 @@ struct TrainingProgress {
   double knn_weighted_top1 = std::numeric_limits<double>::quiet_NaN();
   double embedding_deviation = 0.0, effective_rank = 0.0;
   bool collapsed = false;
+  std::string collapse_advice = {};  // what to try then
 };
 
 class TrainingMetrics {

@@ -79,30 +79,14 @@ EmbeddingSpread MeasureSpread(const torch::Tensor& embeddings) {
   return spread;
 }
 
-std::string CollapseAdvice(const EmbeddingSpread& spread, const std::string& objective) {
+std::string CollapseMessage(const EmbeddingSpread& spread, const std::string& advice) {
   // A point has lost its deviation, a line only its rank.
   const std::string what = spread.deviation < kCollapsedDeviation
                                ? "all images fall on nearly one point"
                                : "all images fall on nearly one line";
-  std::string cure =
-      "a smaller training.learning_rate, more training.warmup_epochs or larger batches";
-  if (objective == "instance_recognition") {
-    cure =
-        "a smaller training.learning_rate (0.003 is the published one at batches of 256; "
-        "ten times as much collapses small sets), or more images";
-  } else if (objective == "simclr" || objective == "moco_v2") {
-    cure =
-        "a smaller training.learning_rate, more training.warmup_epochs, or a larger "
-        "training.batch_size, which gives every image more others to be told from";
-  } else if (objective == "simsiam") {
-    cure =
-        "a smaller training.learning_rate and the published training.weight_decay of "
-        "1e-4: nothing but the stopped gradient keeps this objective from collapsing";
-  }
   return absl::StrFormat(
-      "the embedding has collapsed: %s (deviation %.3f, effective rank %.1f). What "
-      "usually cures it: %s",
-      what, spread.deviation, spread.effective_rank, cure);
+      "the embedding has collapsed: %s (deviation %.3f, effective rank %.1f); %s", what,
+      spread.deviation, spread.effective_rank, advice);
 }
 
 }  // namespace iat

@@ -43,9 +43,8 @@ struct EmbeddingSpread {
 // embeddings: n x d, L2-normalised.
 EmbeddingSpread MeasureSpread(const torch::Tensor& embeddings);
 
-// What is wrong with a collapsed embedding, and what usually cures it under this
-// objective, in one sentence that names config keys.
-std::string CollapseAdvice(const EmbeddingSpread& spread, const std::string& objective);
+// What is wrong with a collapsed embedding, then `advice` (Objective::CollapseAdvice).
+std::string CollapseMessage(const EmbeddingSpread& spread, const std::string& advice);
 
 }  // namespace iat
 

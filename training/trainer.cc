@@ -69,7 +69,7 @@ class TrainingRun {
   std::shared_ptr<VisionModel> model_;
   std::shared_ptr<Objective> objective_;
   std::unique_ptr<BatchMaker> batches_;
-  std::unique_ptr<Sgd> optimizer_;
+  std::unique_ptr<Optimizer> optimizer_;
   CheckpointFolder checkpoints_;
   TrainingMetrics metrics_;
   torch::Tensor embeddings_;  // of the last step
@@ -93,8 +93,13 @@ absl::Status TrainingRun::Prepare() {
         options_.batch_size, "; use more images or a smaller batch"));
   }
   IAT_ASSIGN_OR_RETURN(
-      objective_, CreateObjective(options_.objective, model_->num_features(), num_images,
-                                  job_.animal.init_seed, job_.animal.data_seed));
+      objective_, CreateObjective(options_.objective,
+                                  {.model = *model_,
+                                   .model_options = job_.model,
+                                   .num_training_images = num_images,
+                                   .num_labels = NumLabels(*job_.images, rows_.training),
+                                   .init_seed = job_.animal.init_seed,
+                                   .data_seed = job_.animal.data_seed}));
   objective_->to(device_);
   batches_ = std::make_unique<BatchMaker>(*job_.images, rows_.training,
                                           options_.augmentation, job_.animal.data_seed,
@@ -107,7 +112,7 @@ absl::Status TrainingRun::Prepare() {
   for (const auto& item : objective_->named_parameters()) {
     parameters.emplace_back("objective." + item.key(), item.value());
   }
-  optimizer_ = std::make_unique<Sgd>(options_.sgd, std::move(parameters));
+  optimizer_ = std::make_unique<Optimizer>(options_.optimizer, std::move(parameters));
   return absl::OkStatus();
 }
 
@@ -158,13 +163,13 @@ absl::StatusOr<bool> TrainingRun::Restore(const fs::path& path) {
   IAT_RETURN_IF_ERROR(LoadStateDict(*model_, parts["model"], path.string()));
   IAT_RETURN_IF_ERROR(LoadStateDict(*objective_, parts["objective"], path.string()));
   const torch::NoGradGuard no_grad;
-  for (const auto& [name, velocity] : optimizer_->velocities()) {
-    const auto found = parts["velocity"].find(name);
-    if (found == parts["velocity"].end() || found->second.sizes() != velocity.sizes()) {
+  for (const auto& [name, tensor] : optimizer_->state()) {
+    const auto found = parts["optimizer"].find(name);
+    if (found == parts["optimizer"].end() || found->second.sizes() != tensor.sizes()) {
       return absl::DataLossError(
-          absl::StrCat(path.string(), ": no velocity of \"", name, "\""));
+          absl::StrCat(path.string(), ": no \"", name, "\" of the optimiser"));
     }
-    torch::Tensor(velocity).copy_(found->second);
+    torch::Tensor(tensor).copy_(found->second);
   }
   step_ = step;
   loss_sum_ = loss_sum;
@@ -181,8 +186,8 @@ absl::Status TrainingRun::SaveCheckpoint() {
   for (const auto& [name, tensor] : StateDict(*objective_)) {
     file.tensors["objective." + name] = tensor;
   }
-  for (const auto& [name, tensor] : optimizer_->velocities()) {
-    file.tensors["velocity." + name] = tensor;
+  for (const auto& [name, tensor] : optimizer_->state()) {
+    file.tensors["optimizer." + name] = tensor;
   }
   file.metadata = {{"fingerprint", fingerprint_},
                    {"step", absl::StrCat(step_)},
@@ -229,6 +234,7 @@ absl::StatusOr<double> TrainingRun::Step() {
   TrainingBatch batch = batches_->Get(step_);
   batch.images = batch.images.to(device_);
   batch.indices = batch.indices.to(device_);
+  batch.labels = batch.labels.to(device_);
   const RandomStream dropout(job_.animal.data_seed, "dropout", step_);
   const Objective::Result result =
       objective_->Loss(*model_, batch, {.dropout = &dropout});
@@ -241,7 +247,7 @@ absl::StatusOr<double> TrainingRun::Step() {
   result.loss.backward();
   optimizer_->Step(LearningRate(options_.schedule, step_, batches_->steps_per_epoch(),
                                 options_.epochs));
-  objective_->AfterStep(batch, result);
+  objective_->AfterStep(*model_, batch, result);
   embeddings_ = result.embeddings.to(torch::kCPU);
   ++step_;
   return loss;
@@ -253,6 +259,9 @@ absl::Status TrainingRun::Report(TrainingProgress progress,
   progress.embedding_deviation = spread.deviation;
   progress.effective_rank = spread.effective_rank;
   progress.collapsed = spread.Collapsed();
+  if (progress.collapsed && objective_) {
+    progress.collapse_advice = objective_->CollapseAdvice();
+  }
   IAT_RETURN_IF_ERROR(metrics_.Add(progress));
   if (job_.progress) job_.progress(progress);
   return absl::OkStatus();
@@ -351,15 +360,13 @@ absl::Status ImportAnimal(const TrainingJob& job) {
 
 TrainingOptions TrainingOptions::DefaultsFor(const std::string& objective) {
   TrainingOptions options;
+  const TrainingRecipe recipe = RecipeOf(objective);
   options.objective.name = objective;
-  if (objective == "simclr") {
-    options.batch_size = 128;
-    options.schedule = {.learning_rate = 0.02,
-                        .schedule = "cosine",
-                        .step_epochs = {},
-                        .warmup_epochs = 1.0};
-    options.augmentation = SimClrAugmentation();
-  }
+  options.epochs = recipe.epochs;
+  options.batch_size = recipe.batch_size;
+  options.optimizer = recipe.optimizer;
+  options.schedule = recipe.schedule;
+  options.augmentation = recipe.augmentation;
   return options;
 }
 
@@ -372,9 +379,16 @@ void TrainingOptions::Describe(OptionVisitor& visitor) {
   if (objective.name != before) *this = DefaultsFor(objective.name);
   visitor.Integer("epochs", epochs, {.min = 1, .max = 1'000'000},
                   "passes over the training images");
-  visitor.Integer("batch_size", batch_size, {.min = 2, .max = 1 << 20}, "images a step");
+  const int64_t recipe_batch = batch_size;
+  visitor.Integer("batch_size", batch_size, {.min = 2, .max = 1 << 20},
+                  "images a step; the learning rates of simclr, moco_v2, simsiam, "
+                  "barlow_twins and vicreg follow it unless they are given");
+  if (batch_size != recipe_batch && RecipeOf(objective.name).rate_follows_batch) {
+    schedule.learning_rate *=
+        static_cast<double>(batch_size) / static_cast<double>(recipe_batch);
+  }
   schedule.Describe(visitor);
-  sgd.Describe(visitor);
+  optimizer.Describe(visitor);
   visitor.Integer("threads_per_model", threads_per_model, {.min = 1, .max = 1024},
                   "threads inside one network's arithmetic; part of the result");
   visitor.Integer("checkpoint_every", checkpoint_every, {.min = 1},
@@ -397,10 +411,7 @@ void TrainingOptions::Describe(OptionVisitor& visitor) {
                   "alone");
   visitor.Integer("knn_every", knn_every, {.min = 0},
                   "epochs between accuracies; 0: at the end only");
-  visitor.Table("instance_recognition", "noise-contrastive memory bank",
-                [this](OptionVisitor& v) { objective.instance_recognition.Describe(v); });
-  visitor.Table("simclr", "contrastive views",
-                [this](OptionVisitor& v) { objective.simclr.Describe(v); });
+  objective.Describe(visitor);
   visitor.Table("augmentation", "random views of training images",
                 [this](OptionVisitor& v) { augmentation.Describe(v); });
 }
@@ -425,6 +436,9 @@ std::string TrainingFingerprint(const TrainingJob& job) {
     recipe.knn_references = defaults.knn_references;
     recipe.knn_k = defaults.knn_k;
     recipe.knn_every = defaults.knn_every;
+    // Nor does what belongs to another objective or optimiser.
+    recipe.objective.chosen_only = true;
+    recipe.optimizer.ForgetUnused();
     absl::StrAppend(&text, "data_seed = ", job.animal.data_seed, "\n",
                     OptionsText(recipe), "device = ", job.device.substr(0, 4), "\n");
   }

@@ -43,7 +43,7 @@ struct TrainingOptions {
   ObjectiveOptions objective;
   int64_t epochs = 200;
   int64_t batch_size = 256;
-  SgdOptions sgd;
+  OptimizerOptions optimizer;
   ScheduleOptions schedule;
   AugmentOptions augmentation = InstanceRecognitionAugmentation();
   // Part of the config, never taken from the machine: another number of threads
