@@ -338,6 +338,7 @@ TEST_F(TrainerTest, ADamagedCheckpointIsNamedAndTrainingStartsAfresh) {
   for (const auto& [bytes, reason] : damages) {
     messages_.clear();
     const TrainingJob job = Job("simclr");
+    std::filesystem::remove_all(job.folder);  // it is the only one
     ASSERT_TRUE(WriteFileAtomically(job.folder / "checkpoint.safetensors", bytes).ok());
     ASSERT_TRUE(Train(job).ok());
     ASSERT_EQ(messages_.size(), 1u);
