@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdio>
 #include <set>
+#include <thread>
 #include <unordered_set>
 
 #include "absl/strings/str_cat.h"
@@ -29,11 +30,6 @@ fs::path StimuliFolder(const fs::path& run, const std::string& name) {
 fs::path ModelFolder(const fs::path& run, const Animal& animal) {
   return run / "models" / animal.name;
 }
-fs::path ActivationPath(const fs::path& run, const std::string& stimuli,
-                        const Animal& animal) {
-  return run / "activations" / stimuli / (animal.name + ".nc");
-}
-
 // What a packed set was made from: the options, and what the sources looked like
 // (size and time of files; times of folders two levels deep, which change when
 // files are added or removed).
@@ -130,16 +126,26 @@ absl::StatusOr<PackedSet> Pipeline::Packed(const ImageOptions& options,
   if (UsableInPlace(options)) return PackedSet::Open(options.paths[0]);
   const fs::path marker = folder / "packed_from.toml";
   const std::string wanted = PackedFrom(options);
-  const auto found = ReadFile(marker);
-  if (found.ok() && *found == wanted && PackedSet::IsPacked(folder)) {
-    return PackedSet::Open(folder);
-  }
+  const auto is_packed = [&] {
+    const auto found = ReadFile(marker);
+    return found.ok() && *found == wanted && PackedSet::IsPacked(folder);
+  };
+  if (is_packed()) return PackedSet::Open(folder);
   if (options_.dry_run) {
     return absl::UnavailableError(absl::StrCat(name, " are not packed yet"));
   }
-  IAT_ASSIGN_OR_RETURN(
-      const FileLock lock,
-      FileLock::TryAcquire(folder / ".lock", FileLock::Mode::kExclusive));
+  absl::StatusOr<FileLock> lock =
+      FileLock::TryAcquire(folder / ".lock", FileLock::Mode::kExclusive);
+  if (absl::IsFailedPrecondition(lock.status())) {
+    // Another task of the same run packs them: its set will be ours too.
+    Say("images", absl::StrCat("waiting: ", lock.status().message()));
+    while (absl::IsFailedPrecondition(lock.status()) && !StopRequested()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+      lock = FileLock::TryAcquire(folder / ".lock", FileLock::Mode::kExclusive);
+    }
+  }
+  IAT_RETURN_IF_ERROR(lock.status());
+  if (is_packed()) return PackedSet::Open(folder);
   std::error_code error;
   fs::remove(marker, error);
   {
@@ -210,22 +216,6 @@ TrainingJob Pipeline::MakeTrainingJob(const Animal& animal,
   job.options = config_.training;
   job.images = &images;
   job.folder = ModelFolder(folder_, animal);
-  job.device = options_.device;
-  return job;
-}
-
-ExtractionJob Pipeline::MakeExtractionJob(const Animal& animal,
-                                          const std::string& stimuli_name,
-                                          const PackedSet& stimuli) const {
-  ExtractionJob job;
-  job.animal = animal.name;
-  job.init_seed = animal.init_seed;
-  job.data_seed = animal.trained ? animal.data_seed : -1;
-  job.model = config_.model;
-  job.weights = ModelFolder(folder_, animal) / "weights.safetensors";
-  job.stimuli = &stimuli;
-  job.options = config_.extraction;
-  job.output = ActivationPath(folder_, stimuli_name, animal);
   job.device = options_.device;
   return job;
 }
@@ -304,32 +294,11 @@ absl::Status Pipeline::Train() {
   });
 }
 
-absl::Status Pipeline::Extract() {
-  return Timed("extract", [&]() -> absl::Status {
-    std::vector<Task> tasks;
-    int64_t complete = 0;
-    for (const auto& [name, unused] : config_.stimuli) {
-      const auto stimuli = Stimuli(name);
-      if (!stimuli.ok() && !absl::IsUnavailable(stimuli.status()))
-        return stimuli.status();
-      if (stimuli.ok() && !options_.dry_run) IAT_RETURN_IF_ERROR(CheckDisjoint(name));
-      for (const Animal& animal : config_.family.Animals()) {
-        if (!Selected(animal)) continue;
-        if (stimuli.ok() && IsExtracted(MakeExtractionJob(animal, name, *stimuli))) {
-          ++complete;
-        } else {
-          tasks.push_back({animal, name});
-        }
-      }
-    }
-    return RunTasks("extract", "stimuli", tasks, complete);
-  });
-}
-
 absl::Status Pipeline::Work(const RunConfig& config, const PipelineOptions& options,
                             const std::vector<std::string>& job) {
   Pipeline pipeline(config, options);
   const std::string& stage = job[0];
+  if (stage == "extract") return pipeline.WorkOnExtraction(job);
   const std::vector<Animal> animals = config.family.Animals();
   const Animal* animal = FindAnimal(animals, job[1]);
   if (animal == nullptr) {
@@ -361,19 +330,7 @@ absl::Status Pipeline::Work(const RunConfig& config, const PipelineOptions& opti
     };
     return iat::Train(training);
   }
-  IAT_CHECK(stage == "extract" && job.size() == 3, "an unknown kind of work");
-  IAT_ASSIGN_OR_RETURN(const PackedSet stimuli, pipeline.Stimuli(job[2]));
-  ExtractionJob extraction = pipeline.MakeExtractionJob(*animal, job[2], stimuli);
-  const fs::path lock_path =
-      extraction.output.parent_path() / absl::StrCat(".", animal->name, ".lock");
-  IAT_ASSIGN_OR_RETURN(const FileLock lock,
-                       FileLock::TryAcquire(lock_path, FileLock::Mode::kExclusive));
-  if (IsExtracted(extraction)) return absl::OkStatus();
-  extraction.stop = &StopRequested();
-  extraction.progress = [&](int64_t done, int64_t total) {
-    TellProgress(static_cast<double>(done), static_cast<double>(total), animal->name);
-  };
-  return iat::Extract(extraction);
+  return absl::InvalidArgumentError(absl::StrCat("no stage \"", stage, "\""));
 }
 
 absl::Status Pipeline::Timed(const std::string& stage,

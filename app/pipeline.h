@@ -3,7 +3,8 @@
 //
 //   pack     images/training, images/stimuli/NAME
 //   train    models/ANIMAL/weights.safetensors            one worker process each
-//   extract  activations/NAME/ANIMAL.nc                   one worker process each
+//   extract  activations/NAME/ANIMAL.nc                   all animals in one pass, the
+//            stimuli shared by worker processes and by the ranks of mpirun or srun
 //   compare  scores/*
 //   report   figures/*, report.html
 
@@ -51,8 +52,8 @@ class Pipeline {
   // All of the above.
   absl::Status Reproduce(bool json);
 
-  // A worker process's whole job: "train" ANIMAL or "extract" ANIMAL STIMULI. Takes
-  // the artefact's own lock, not the folder's.
+  // A worker process's whole job: "train" ANIMAL or "extract" RANK STIMULI ANIMAL....
+  // Takes the artefact's own lock, not the folder's.
   static absl::Status Work(const RunConfig& config, const PipelineOptions& options,
                            const std::vector<std::string>& job);
 
@@ -76,8 +77,11 @@ class Pipeline {
 
   bool Selected(const Animal& animal) const;
   TrainingJob MakeTrainingJob(const Animal& animal, const PackedSet& images) const;
-  ExtractionJob MakeExtractionJob(const Animal& animal, const std::string& stimuli_name,
+  // app/extract_stage.cc
+  ExtractionJob MakeExtractionJob(const std::vector<Animal>& animals,
+                                  const std::string& stimuli_name,
                                   const PackedSet& stimuli) const;
+  absl::Status WorkOnExtraction(const std::vector<std::string>& job);
   absl::Status RunTasks(const std::string& stage, const std::string& unit,
                         const std::vector<Task>& tasks, int64_t num_complete);
   absl::Status Timed(const std::string& stage, const std::function<absl::Status()>& work);
