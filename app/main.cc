@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "app/activation_commands.h"
 #include "app/doctor.h"
 #include "app/image_commands.h"
 #include "app/pipeline.h"
@@ -159,6 +160,8 @@ int Main(int argc, char** argv) {
                          [](Pipeline& pipeline, bool) { return pipeline.Report(); });
   });
 
+  AddActivationCommands(app,
+                        [&](const absl::Status& status) { exit_code = Finish(status); });
   AddImageCommands(app, [&](const absl::Status& status) { exit_code = Finish(status); });
 
   std::string show_path;
