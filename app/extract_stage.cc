@@ -1,5 +1,5 @@
 // The extract stage: all animals in one pass over each stimulus set, shared by worker
-// processes that are ranks of their own (extraction/ranks.h).
+// processes that are ranks of their own (extraction/shares.h).
 
 #include <algorithm>
 #include <map>
@@ -83,13 +83,14 @@ absl::Status Pipeline::Extract() {
       if (missing.empty() || options_.dry_run) continue;
       const int64_t num_chunks = (stimuli->size() + config_.extraction.ChunkSize() - 1) /
                                  config_.extraction.ChunkSize();
-      const int64_t num_workers = std::min<int64_t>(options_.jobs, num_chunks);
-      for (int64_t w = 0; w < num_workers; ++w) {
+      const int num_workers =
+          static_cast<int>(std::min<int64_t>(options_.jobs, num_chunks));
+      for (int w = 0; w < num_workers; ++w) {
         WorkerTask worker{
             .name = name,
             .arguments = {"worker", "extract", (folder_ / "config.toml").string(),
                           "--device", options_.device, "--",
-                          RankText(rank.Worker(w, num_workers)), name},
+                          RankText(WorkerRank(rank, w, num_workers)), name},
             .environment = {"OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1"}};
         for (const std::string& animal : Names(missing)) {
           worker.arguments.push_back(animal);
@@ -97,7 +98,7 @@ absl::Status Pipeline::Extract() {
         workers.push_back(std::move(worker));
       }
       total += static_cast<double>(stimuli->size()) *
-               static_cast<double>(missing.size()) / static_cast<double>(rank.count);
+               static_cast<double>(missing.size()) / static_cast<double>(rank.size);
     }
     if (num_complete > 0 || workers.empty()) {
       Say("extract",
@@ -128,7 +129,7 @@ absl::Status Pipeline::Extract() {
     }
     for (const fs::path& output : outputs) {
       if (fs::exists(output)) continue;
-      if (rank.count == 1) {
+      if (rank.size == 1) {
         return absl::UnavailableError(absl::StrCat(
             output.string(), " is being put together by another process; run it again"));
       }

@@ -15,6 +15,7 @@
 #include "app/provenance.h"
 #include "app/run_config.h"
 #include "app/show.h"
+#include "app/weights_commands.h"
 #include "base/parallel.h"
 #include "base/status.h"
 #include "base/workers.h"
@@ -138,6 +139,8 @@ int Main(int argc, char** argv) {
        [](Pipeline& pipeline, bool) { return pipeline.Train(); }},
       {"extract", "activations for the stimulus sets", FileLock::Mode::kShared,
        [](Pipeline& pipeline, bool) { return pipeline.Extract(); }},
+      {"probe", "linear probes of the animals' features", FileLock::Mode::kShared,
+       [](Pipeline& pipeline, bool json) { return pipeline.Probe(json); }},
       {"compare", "mappings between animals -> scores", FileLock::Mode::kShared,
        [](Pipeline& pipeline, bool json) { return pipeline.Compare(json); }},
   };
@@ -164,6 +167,8 @@ int Main(int argc, char** argv) {
   AddActivationCommands(app,
                         [&](const absl::Status& status) { exit_code = Finish(status); });
   AddImageCommands(app, [&](const absl::Status& status) { exit_code = Finish(status); });
+  AddWeightsCommands(app,
+                     [&](const absl::Status& status) { exit_code = Finish(status); });
 
   AddLookCommand(app, [&](const absl::Status& status) { exit_code = Finish(status); });
 

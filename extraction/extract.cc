@@ -106,7 +106,7 @@ class Extraction {
       }
       making.file = *std::move(file);
       for (int64_t part = 0; part < making.file.num_parts(); ++part) {
-        if (job_.rank.Takes(part) && !HasPart(making.file, part)) {
+        if (TakesChunk(job_.rank, part) && !HasPart(making.file, part)) {
           making.missing.push_back(part);
         }
       }

@@ -7,7 +7,7 @@
 // Parts   The stimuli are cut into chunks of batch_size * batches_per_chunk. Each
 //         chunk of each animal becomes a part file (parts.h), put in place by rename;
 //         the files are assembled at the end. A run that was killed goes on with the
-//         parts that are missing, and ranks share them (ranks.h). The content is the
+//         parts that are missing, and ranks share them (shares.h). The content is the
 //         same whatever happened on the way.
 // Memory  One chunk's rows of HDF5 buffers, one batch of maps, the ids: independent of
 //         the number of stimuli but for 40 bytes or so an id.
@@ -31,7 +31,7 @@
 #include "absl/strings/string_view.h"
 #include "base/activation_file.h"
 #include "extraction/extraction_options.h"
-#include "extraction/ranks.h"
+#include "extraction/shares.h"
 #include "images/packed_set.h"
 #include "models/vision_model.h"
 

@@ -20,6 +20,7 @@
 #include <torch/types.h>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -100,6 +101,10 @@ absl::StatusOr<std::shared_ptr<VisionModel>> CreateModel(const ModelOptions& opt
 std::vector<std::string> ArchitectureNames();
 // The layers of all architectures, each name once.
 std::vector<std::string> LayerNames();
+
+// Names and shapes of the architecture's parameters and buffers; NotFound as above.
+absl::StatusOr<std::map<std::string, std::vector<int64_t>>> StateShapes(
+    const ModelOptions& options);
 
 // PyTorch's default for convolutions, linear layers and batch norm: weights and
 // biases uniform in +-1/sqrt(fan_in), batch norm 1 and 0. For heads as well.

@@ -270,9 +270,9 @@ TEST_F(ExtractTest, PartsOfAnotherJobAreMadeAgain) {
 TEST_F(ExtractTest, RanksMakeTheSameFileWhateverTheirNumber) {
   ASSERT_TRUE(Extract(Job("one")).ok());
   const std::string one = *ReadFile(Job("one").animals[0].output);
-  for (const int64_t count : {2, 3, 5}) {
+  for (const int count : {2, 3, 5}) {
     ExtractionJob job = Job(std::to_string(count));
-    for (int64_t index = count - 1; index >= 0; --index) {
+    for (int index = count - 1; index >= 0; --index) {
       EXPECT_FALSE(IsExtracted(job, job.animals[0]));
       job.rank = {index, count};
       const absl::Status status = Extract(job);

@@ -85,8 +85,8 @@ TEST_F(SafetensorsTest, HostileHeadersAreRefused) {
                                R"("data_offsets":[0,0]}})")),
       HasSubstr("is no tensor's"));
   EXPECT_THAT(MessageAfter(with_header(
-                  R"({"a":{"dtype":"F16","shape":[0],"data_offsets":[0,0]}})")),
-              HasSubstr("has type F16"));
+                  R"({"a":{"dtype":"F8_E4M3","shape":[0],"data_offsets":[0,0]}})")),
+              HasSubstr("has type F8_E4M3"));
   EXPECT_THAT(MessageAfter(with_header(R"({"a":{"shape":[0]}})")),
               HasSubstr("lacks dtype"));
 }
