@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "app/activation_commands.h"
 #include "app/doctor.h"
 #include "app/image_commands.h"
+#include "app/look_commands.h"
 #include "app/pipeline.h"
 #include "app/provenance.h"
 #include "app/run_config.h"
@@ -162,9 +164,13 @@ int Main(int argc, char** argv) {
                          [](Pipeline& pipeline, bool) { return pipeline.Report(); });
   });
 
+  AddActivationCommands(app,
+                        [&](const absl::Status& status) { exit_code = Finish(status); });
   AddImageCommands(app, [&](const absl::Status& status) { exit_code = Finish(status); });
   AddWeightsCommands(app,
                      [&](const absl::Status& status) { exit_code = Finish(status); });
+
+  AddLookCommand(app, [&](const absl::Status& status) { exit_code = Finish(status); });
 
   std::string show_path;
   CLI::App* show = app.add_subcommand("show", "what any file of ours holds, in words");

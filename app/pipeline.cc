@@ -31,11 +31,6 @@ fs::path StimuliFolder(const fs::path& run, const std::string& name) {
 fs::path ModelFolder(const fs::path& run, const Animal& animal) {
   return run / "models" / animal.name;
 }
-fs::path ActivationPath(const fs::path& run, const std::string& stimuli,
-                        const Animal& animal) {
-  return run / "activations" / stimuli / (animal.name + ".nc");
-}
-
 // What a packed set was made from: the options, and what the sources looked like
 // (size and time of files; times of folders two levels deep, which change when
 // files are added or removed).
@@ -229,22 +224,6 @@ TrainingJob Pipeline::MakeTrainingJob(const Animal& animal,
   return job;
 }
 
-ExtractionJob Pipeline::MakeExtractionJob(const Animal& animal,
-                                          const std::string& stimuli_name,
-                                          const PackedSet& stimuli) const {
-  ExtractionJob job;
-  job.animal = animal.name;
-  job.init_seed = animal.init_seed;
-  job.data_seed = animal.trained ? animal.data_seed : -1;
-  job.model = config_.model;
-  job.weights = ModelFolder(folder_, animal) / "weights.safetensors";
-  job.stimuli = &stimuli;
-  job.options = config_.extraction;
-  job.output = ActivationPath(folder_, stimuli_name, animal);
-  job.device = options_.device;
-  return job;
-}
-
 absl::Status Pipeline::RunTasks(const std::string& stage, const std::string& unit,
                                 const std::vector<Task>& tasks, int64_t num_complete) {
   const size_t total = tasks.size() + num_complete;
@@ -322,32 +301,11 @@ absl::Status Pipeline::Train() {
   });
 }
 
-absl::Status Pipeline::Extract() {
-  return Timed("extract", [&]() -> absl::Status {
-    std::vector<Task> tasks;
-    int64_t complete = 0;
-    for (const auto& [name, unused] : config_.stimuli) {
-      const auto stimuli = Stimuli(name);
-      if (!stimuli.ok() && !absl::IsUnavailable(stimuli.status()))
-        return stimuli.status();
-      if (stimuli.ok() && !options_.dry_run) IAT_RETURN_IF_ERROR(CheckDisjoint(name));
-      for (const Animal& animal : config_.family.Animals()) {
-        if (!Selected(animal)) continue;
-        if (stimuli.ok() && IsExtracted(MakeExtractionJob(animal, name, *stimuli))) {
-          ++complete;
-        } else {
-          tasks.push_back({animal, name});
-        }
-      }
-    }
-    return RunTasks("extract", "stimuli", tasks, complete);
-  });
-}
-
 absl::Status Pipeline::Work(const RunConfig& config, const PipelineOptions& options,
                             const std::vector<std::string>& job) {
   Pipeline pipeline(config, options);
   const std::string& stage = job[0];
+  if (stage == "extract") return pipeline.WorkOnExtraction(job);
   const std::vector<Animal> animals = config.family.Animals();
   const Animal* animal = FindAnimal(animals, job[1]);
   if (animal == nullptr) {
@@ -382,19 +340,7 @@ absl::Status Pipeline::Work(const RunConfig& config, const PipelineOptions& opti
     return iat::Train(training);
   }
   if (stage == "probe") return pipeline.WorkOnProbe(*animal);
-  IAT_CHECK(stage == "extract" && job.size() == 3, "an unknown kind of work");
-  IAT_ASSIGN_OR_RETURN(const PackedSet stimuli, pipeline.Stimuli(job[2]));
-  ExtractionJob extraction = pipeline.MakeExtractionJob(*animal, job[2], stimuli);
-  const fs::path lock_path =
-      extraction.output.parent_path() / absl::StrCat(".", animal->name, ".lock");
-  IAT_ASSIGN_OR_RETURN(const FileLock lock,
-                       FileLock::TryAcquire(lock_path, FileLock::Mode::kExclusive));
-  if (IsExtracted(extraction)) return absl::OkStatus();
-  extraction.stop = &StopRequested();
-  extraction.progress = [&](int64_t done, int64_t total) {
-    TellProgress(static_cast<double>(done), static_cast<double>(total), animal->name);
-  };
-  return iat::Extract(extraction);
+  return absl::InvalidArgumentError(absl::StrCat("no stage \"", stage, "\""));
 }
 
 absl::Status Pipeline::Timed(const std::string& stage,

@@ -3,7 +3,8 @@
 //
 //   pack     images/training, images/stimuli/NAME
 //   train    models/ANIMAL/weights.safetensors            one worker process each
-//   extract  activations/NAME/ANIMAL.nc                   one worker process each
+//   extract  activations/NAME/ANIMAL.nc                   all animals in one pass, the
+//            stimuli shared by worker processes and by the ranks of mpirun or srun
 //   compare  scores/*
 //   report   figures/*, report.html
 
@@ -54,9 +55,8 @@ class Pipeline {
   // Train, Extract, Compare and Report.
   absl::Status Reproduce(bool json);
 
-  // A worker process's whole job: "train" ANIMAL, "extract" ANIMAL STIMULI or "probe"
-  // ANIMAL. Takes
-  // the artefact's own lock, not the folder's.
+  // A worker process's whole job: "train" ANIMAL, "extract" RANK STIMULI ANIMAL... or
+  // "probe" ANIMAL. Takes the artefact's own lock, not the folder's.
   static absl::Status Work(const RunConfig& config, const PipelineOptions& options,
                            const std::vector<std::string>& job);
 
@@ -81,8 +81,11 @@ class Pipeline {
   bool Selected(const Animal& animal) const;
   // `images` may be null for an imported animal.
   TrainingJob MakeTrainingJob(const Animal& animal, const PackedSet* images) const;
-  ExtractionJob MakeExtractionJob(const Animal& animal, const std::string& stimuli_name,
+  // app/extract_stage.cc
+  ExtractionJob MakeExtractionJob(const std::vector<Animal>& animals,
+                                  const std::string& stimuli_name,
                                   const PackedSet& stimuli) const;
+  absl::Status WorkOnExtraction(const std::vector<std::string>& job);
   ProbeJob MakeProbeJob(const Animal& animal, const PackedSet& images) const;
   absl::Status WorkOnProbe(const Animal& animal);
   absl::Status RunTasks(const std::string& stage, const std::string& unit,

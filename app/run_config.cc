@@ -93,6 +93,8 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
   document.Read("probe", config.probe);
   document.Read("stimuli", [](OptionVisitor&) {});
   for (const std::string& name : document.TableNames("stimuli")) {
+    // A training set can spare an image, a stimulus set not without being told.
+    config.stimuli[name].on_error = "stop";
     document.Read(absl::StrCat("stimuli.", name), config.stimuli[name]);
   }
   document.Read("extraction", config.extraction);
@@ -132,6 +134,7 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
     }
     IAT_RETURN_IF_ERROR(At(document, absl::StrCat("stimuli.", name), options.Validate()));
   }
+  IAT_RETURN_IF_ERROR(At(document, "extraction", config.extraction.Validate()));
   IAT_RETURN_IF_ERROR(At(document, "compare", config.compare.Validate()));
   return config;
 }

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "base/half.h"
 #include "base/netcdf.h"
 #include "base/status.h"
 #include "base/version.h"
@@ -21,6 +22,9 @@ constexpr int64_t kFormatVersion = 1;
 // About 1 MiB a chunk: large enough for streaming, small enough that reading a
 // few stimuli does not read the file.
 constexpr size_t kChunkBytes = 1 << 20;
+
+// zlib's level for what is compressed.
+constexpr int kFastest = 1;
 
 std::string VariableName(const Tap& tap) {
   return absl::StrCat(tap.layer, "_", StageName(tap.stage));
@@ -88,6 +92,8 @@ struct ActivationWriter::State {
     int64_t rows_written = 0;
   };
   std::vector<Variable> variables;
+  std::map<std::string, int> unit_dimensions;  // by layer
+  bool is_half = false;
 };
 
 ActivationWriter::ActivationWriter(std::unique_ptr<State> state)
@@ -102,12 +108,15 @@ absl::StatusOr<ActivationWriter> ActivationWriter::Create(
   if (stimulus_ids.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(path.string(), ": no stimuli"));
   }
-  std::set<std::string> seen;
-  for (const std::string& id : stimulus_ids) {
-    if (id.empty() || !seen.insert(id).second) {
+  {
+    std::vector<absl::string_view> sorted(stimulus_ids.begin(), stimulus_ids.end());
+    std::sort(sorted.begin(), sorted.end());
+    const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
+    if (sorted.front().empty() || twice != sorted.end()) {
+      const bool is_empty = sorted.front().empty();
       return absl::InvalidArgumentError(
-          absl::StrCat(path.string(), ": stimulus id \"", id, "\" ",
-                       id.empty() ? "is empty" : "appears twice"));
+          absl::StrCat(path.string(), ": stimulus id \"", is_empty ? "" : *twice, "\" ",
+                       is_empty ? "is empty" : "appears twice"));
     }
   }
   IAT_ASSIGN_OR_RETURN(NetcdfFile file, NetcdfFile::Create(path));
@@ -122,8 +131,11 @@ absl::StatusOr<ActivationWriter> ActivationWriter::Create(
   IAT_RETURN_IF_ERROR(file.SetAttribute(NC_GLOBAL, "data_seed", metadata.data_seed));
   IAT_RETURN_IF_ERROR(file.SetAttribute(
       NC_GLOBAL, "simulated", absl::string_view(metadata.simulated ? "yes" : "no")));
+  IAT_RETURN_IF_ERROR(
+      file.SetAttribute(NC_GLOBAL, "precision", absl::string_view(metadata.precision)));
 
-  auto state = std::make_unique<State>(State{std::move(file), stimulus_ids, {}});
+  auto state = std::make_unique<State>(
+      State{std::move(file), stimulus_ids, {}, {}, metadata.precision == "float16"});
   NetcdfFile& out = state->file;
   IAT_ASSIGN_OR_RETURN(const int stimulus,
                        out.AddDimension("stimulus", stimulus_ids.size()));
@@ -148,6 +160,7 @@ absl::StatusOr<ActivationWriter> ActivationWriter::Create(
         "unit coordinates differ in length");
     IAT_ASSIGN_OR_RETURN(const int unit,
                          out.AddDimension(absl::StrCat(layer.name, "_unit"), num_units));
+    state->unit_dimensions[layer.name] = unit;
     const std::lock_guard<std::mutex> lock(NetcdfMutex());
     const std::pair<const char*, const std::vector<int32_t>*> coordinates[] = {
         {"channel", &layer.units.channel},
@@ -176,6 +189,19 @@ absl::StatusOr<ActivationWriter> ActivationWriter::Create(
           out.Check(nc_def_var_chunking(out.id(), variable, NC_CHUNKED, chunk), name));
       IAT_RETURN_IF_ERROR(
           out.Check(nc_def_var_fletcher32(out.id(), variable, NC_FLETCHER32), name));
+      if (state->is_half) {
+        IAT_RETURN_IF_ERROR(out.Check(
+            nc_def_var_deflate(out.id(), variable, NC_SHUFFLE, 1, kFastest), name));
+      }
+      // Rows come in order, so two chunks are enough; netCDF's own cache would grow
+      // with the number of stimuli, for every variable.
+      const size_t chunk_bytes = rows_per_chunk * num_units * sizeof(float);
+      constexpr size_t kSlots = 31;
+      constexpr float kPreemption = 1.0f;
+      IAT_RETURN_IF_ERROR(
+          out.Check(nc_set_var_chunk_cache(out.id(), variable, 2 * chunk_bytes, kSlots,
+                                           kPreemption),
+                    name));
       const std::string coordinate_names =
           absl::StrCat("stimulus_id ", layer.name, "_channel ", layer.name, "_row ",
                        layer.name, "_column");
@@ -201,15 +227,55 @@ absl::Status ActivationWriter::Write(const Tap& tap, int64_t first_row,
   IAT_RETURN_IF_ERROR(
       CheckFinite(rows, absl::StrCat(state_->file.path().string(), ": ", tap.Name()),
                   state_->stimulus_ids, first_row));
+  ActivationMatrix rounded;
+  if (state_->is_half) {
+    rounded = rows.unaryExpr(&RoundToHalf);
+    for (Eigen::Index i = 0; i < rows.size(); ++i) {
+      if (std::isfinite(rounded.data()[i])) continue;
+      return absl::OutOfRangeError(
+          absl::StrCat(state_->file.path().string(), ": ", tap.Name(), ": stimulus \"",
+                       state_->stimulus_ids[first_row + i / rows.cols()], "\", unit ",
+                       i % rows.cols(), " is ", rows.data()[i], ", beyond float16's ",
+                       kLargestHalf, "; store float32"));
+    }
+  }
+  const float* const values = state_->is_half ? rounded.data() : rows.data();
   const size_t start[] = {static_cast<size_t>(first_row), 0};
   const size_t count[] = {static_cast<size_t>(rows.rows()),
                           static_cast<size_t>(rows.cols())};
   const std::lock_guard<std::mutex> lock(NetcdfMutex());
   IAT_RETURN_IF_ERROR(state_->file.Check(
-      nc_put_vara_float(state_->file.id(), variable->id, start, count, rows.data()),
+      nc_put_vara_float(state_->file.id(), variable->id, start, count, values),
       absl::StrCat("cannot write ", tap.Name())));
   variable->rows_written += rows.rows();
   return absl::OkStatus();
+}
+
+absl::Status ActivationWriter::WriteByUnit(absl::string_view layer,
+                                           absl::string_view name,
+                                           absl::string_view meaning,
+                                           const std::vector<double>& values) {
+  const auto dimension = state_->unit_dimensions.find(std::string(layer));
+  IAT_CHECK(dimension != state_->unit_dimensions.end(), "a layer that was not declared");
+  const NetcdfFile& out = state_->file;
+  const std::string variable_name = absl::StrCat(layer, "_", name);
+  int variable = -1;
+  {
+    const std::lock_guard<std::mutex> lock(NetcdfMutex());
+    size_t num_units = 0;
+    IAT_RETURN_IF_ERROR(
+        out.Check(nc_inq_dimlen(out.id(), dimension->second, &num_units), variable_name));
+    IAT_CHECK(values.size() == num_units, "not one value a unit");
+    IAT_RETURN_IF_ERROR(out.Check(nc_def_var(out.id(), variable_name.c_str(), NC_DOUBLE,
+                                             1, &dimension->second, &variable),
+                                  variable_name));
+    // Positions and fields repeat a lot.
+    IAT_RETURN_IF_ERROR(out.Check(
+        nc_def_var_deflate(out.id(), variable, NC_SHUFFLE, 1, kFastest), variable_name));
+    IAT_RETURN_IF_ERROR(
+        out.Check(nc_put_var_double(out.id(), variable, values.data()), variable_name));
+  }
+  return state_->file.SetAttribute(variable, "long_name", meaning);
 }
 
 absl::Status ActivationWriter::Close() {
@@ -264,6 +330,10 @@ absl::StatusOr<ActivationFile> ActivationFile::Open(const std::filesystem::path&
   IAT_ASSIGN_OR_RETURN(const std::string simulated,
                        in.TextAttribute(NC_GLOBAL, "simulated"));
   metadata.simulated = simulated != "no";
+  // Files of earlier versions do not say: they hold float32.
+  if (const auto precision = in.TextAttribute(NC_GLOBAL, "precision"); precision.ok()) {
+    metadata.precision = *precision;
+  }
   IAT_ASSIGN_OR_RETURN(state->stimulus_ids, in.ReadStrings("stimulus_id"));
   IAT_ASSIGN_OR_RETURN(const std::vector<std::string> names, in.VariableNames());
   for (const std::string& name : names) {
@@ -298,6 +368,11 @@ absl::StatusOr<UnitCoordinates> ActivationFile::Units(absl::string_view layer) c
 }
 
 absl::StatusOr<ActivationMatrix> ActivationFile::Read(const Tap& tap) const {
+  return ReadRows(tap, 0, static_cast<int64_t>(state_->stimulus_ids.size()));
+}
+
+absl::StatusOr<ActivationMatrix> ActivationFile::ReadRows(const Tap& tap, int64_t first,
+                                                          int64_t count) const {
   const NetcdfFile& file = state_->file;
   if (!Has(tap)) {
     std::vector<std::string> names;
@@ -305,17 +380,99 @@ absl::StatusOr<ActivationMatrix> ActivationFile::Read(const Tap& tap) const {
     return absl::NotFoundError(absl::StrCat(path().string(), ": no ", tap.Name(),
                                             "; it holds ", absl::StrJoin(names, ", ")));
   }
+  IAT_CHECK(first >= 0 && count >= 0 &&
+                first + count <= static_cast<int64_t>(state_->stimulus_ids.size()),
+            "rows that are not in the file");
   IAT_ASSIGN_OR_RETURN(const int variable, file.Variable(VariableName(tap)));
   IAT_ASSIGN_OR_RETURN(const size_t num_units,
                        file.DimensionSize(absl::StrCat(tap.layer, "_unit")));
-  ActivationMatrix values(state_->stimulus_ids.size(), num_units);
+  ActivationMatrix values(count, num_units);
   {
     const std::lock_guard<std::mutex> lock(NetcdfMutex());
-    IAT_RETURN_IF_ERROR(file.Check(nc_get_var_float(file.id(), variable, values.data()),
-                                   absl::StrCat("cannot read ", tap.Name())));
+    const auto read = [&](int64_t from, int64_t rows) {
+      const size_t start[] = {static_cast<size_t>(from), 0};
+      const size_t size[] = {static_cast<size_t>(rows), num_units};
+      return nc_get_vara_float(file.id(), variable, start, size,
+                               values.data() + (from - first) * num_units);
+    };
+    const std::string what = absl::StrCat("cannot read ", tap.Name());
+    if (const int code = read(first, count); code != NC_NOERR) {
+      // Which stimuli: the first chunk of rows that fails by itself.
+      size_t chunk[2] = {0, 0};
+      int storage = NC_CONTIGUOUS;
+      (void)nc_inq_var_chunking(file.id(), variable, &storage, chunk);
+      const int64_t step = static_cast<int64_t>(std::max<size_t>(chunk[0], 1));
+      for (int64_t from = first - first % step; from < first + count; from += step) {
+        const int64_t begin = std::max(from, first);
+        const int64_t end = std::min(from + step, first + count);
+        if (read(begin, end - begin) == NC_NOERR) continue;
+        return file.Check(code, absl::StrCat(what, " of stimuli ", begin, " to ", end - 1,
+                                             " (\"", state_->stimulus_ids[begin],
+                                             "\" ...), the chunk is "
+                                             "damaged"));
+      }
+      return file.Check(code, what);
+    }
   }
   IAT_RETURN_IF_ERROR(CheckFinite(values, absl::StrCat(path().string(), ": ", tap.Name()),
-                                  state_->stimulus_ids, 0));
+                                  state_->stimulus_ids, first));
+  return values;
+}
+
+std::vector<std::string> ActivationFile::layers() const {
+  std::vector<std::string> layers;
+  const auto names = state_->file.VariableNames();
+  if (!names.ok()) return layers;
+  for (const std::string& name : *names) {
+    absl::string_view layer = name;
+    if (absl::ConsumeSuffix(&layer, "_channel") &&
+        state_->file.DimensionSize(absl::StrCat(layer, "_unit")).ok()) {
+      layers.emplace_back(layer);
+    }
+  }
+  return layers;
+}
+
+std::vector<std::pair<std::string, std::string>> ActivationFile::ByUnitNames(
+    absl::string_view layer) const {
+  std::vector<std::pair<std::string, std::string>> found;
+  const auto names = state_->file.VariableNames();
+  if (!names.ok()) return found;
+  for (const std::string& name : *names) {
+    absl::string_view rest = name;
+    if (!absl::ConsumePrefix(&rest, absl::StrCat(layer, "_"))) continue;
+    const auto variable = state_->file.Variable(name);
+    if (!variable.ok()) continue;
+    const auto meaning = state_->file.TextAttribute(*variable, "long_name");
+    if (meaning.ok()) found.emplace_back(rest, *meaning);
+  }
+  return found;
+}
+
+absl::StatusOr<std::vector<double>> ActivationFile::ReadByUnit(
+    absl::string_view layer, absl::string_view name) const {
+  const std::string variable_name = absl::StrCat(layer, "_", name);
+  IAT_ASSIGN_OR_RETURN(const int variable, state_->file.Variable(variable_name));
+  IAT_ASSIGN_OR_RETURN(const size_t num_units,
+                       state_->file.DimensionSize(absl::StrCat(layer, "_unit")));
+  std::vector<double> values(num_units);
+  const std::lock_guard<std::mutex> lock(NetcdfMutex());
+  int num_dimensions = 0, dimension = -1;
+  size_t length = 0;
+  IAT_RETURN_IF_ERROR(state_->file.Check(
+      nc_inq_varndims(state_->file.id(), variable, &num_dimensions), variable_name));
+  if (num_dimensions == 1) {
+    IAT_RETURN_IF_ERROR(state_->file.Check(
+        nc_inq_vardimid(state_->file.id(), variable, &dimension), variable_name));
+    IAT_RETURN_IF_ERROR(state_->file.Check(
+        nc_inq_dimlen(state_->file.id(), dimension, &length), variable_name));
+  }
+  if (length != num_units) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path().string(), ": ", variable_name, " is not one value a unit"));
+  }
+  IAT_RETURN_IF_ERROR(state_->file.Check(
+      nc_get_var_double(state_->file.id(), variable, values.data()), variable_name));
   return values;
 }
 

@@ -6,9 +6,13 @@
 //             chunked by stimulus, checksummed (fletcher32)
 // Coordinates stimulus_id(stimulus) string; conv1_channel, conv1_row,
 //             conv1_column (conv1_unit) int32, -1 where a unit has no position
+// By unit     further float64 variables of a layer, conv1_NAME(conv1_unit): receptive
+//             fields, summaries over stimuli; each says in its long_name what it is
 // Attributes  format_version, iat_version, animal, architecture, init_seed,
 //             data_seed, weights_sha256, stimuli_sha256, scope, preprocessing,
-//             fingerprint, simulated ("yes" or "no")
+//             fingerprint, simulated ("yes" or "no"), precision ("float32", or
+//             "float16": netCDF has no 16-bit floats, so values are rounded to one and
+//             stored as compressed float32, in about half the space)
 //
 // Rows are matched by stimulus_id, never by position alone. Matrices are
 // row-major: stimuli x units. Values are raw activation units.
@@ -27,6 +31,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -72,6 +77,7 @@ struct ActivationMetadata {
   std::string preprocessing;  // in words
   std::string fingerprint;    // of everything the file was made from
   bool simulated = false;
+  std::string precision = "float32";  // or "float16"
 };
 
 // Writes one file; the caller gives it a temporary path (base/file.h) and renames.
@@ -88,8 +94,14 @@ class ActivationWriter {
       const std::filesystem::path& path, const std::vector<std::string>& stimulus_ids,
       const std::vector<Layer>& layers, const ActivationMetadata& metadata);
 
-  // Rows first_row ... of a tap. Values must be finite.
+  // Rows first_row ... of a tap. Values must be finite, and within half precision's
+  // range where that is asked for.
   absl::Status Write(const Tap& tap, int64_t first_row, const ActivationMatrix& rows);
+
+  // One number a unit of a declared layer, as variable LAYER_NAME; `meaning` goes to
+  // its long_name. May be called until Close.
+  absl::Status WriteByUnit(absl::string_view layer, absl::string_view name,
+                           absl::string_view meaning, const std::vector<double>& values);
 
   // Flushes and closes. FailedPrecondition when rows are missing.
   absl::Status Close();
@@ -118,9 +130,20 @@ class ActivationFile {
   absl::StatusOr<UnitCoordinates> Units(absl::string_view layer) const;
 
   // All stimuli of a tap, stimuli x units. NotFound naming the taps there are;
-  // DataLoss for a damaged chunk; InvalidArgument naming stimulus and unit of a
-  // value that is not finite. Safe to call from several threads.
+  // DataLoss naming the stimuli of a damaged chunk; InvalidArgument naming stimulus
+  // and unit of a value that is not finite. Safe to call from several threads.
   absl::StatusOr<ActivationMatrix> Read(const Tap& tap) const;
+  // Rows [first, first + count) of it.
+  absl::StatusOr<ActivationMatrix> ReadRows(const Tap& tap, int64_t first,
+                                            int64_t count) const;
+
+  // Layers with units, whether or not a tap of theirs is stored.
+  std::vector<std::string> layers() const;
+  // What WriteByUnit has written: names and meanings, and the values.
+  std::vector<std::pair<std::string, std::string>> ByUnitNames(
+      absl::string_view layer) const;
+  absl::StatusOr<std::vector<double>> ReadByUnit(absl::string_view layer,
+                                                 absl::string_view name) const;
 
   ActivationFile(ActivationFile&&) noexcept;
   ActivationFile& operator=(ActivationFile&&) noexcept;

@@ -1,235 +1,347 @@
 #include "extraction/extract.h"
 
-#include <torch/torch.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <optional>
+#include <cmath>
+#include <memory>
+#include <set>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
+#include "absl/strings/str_format.h"
 #include "base/file.h"
 #include "base/fingerprint.h"
+#include "base/parallel.h"
 #include "base/status.h"
+#include "extraction/animal_runner.h"
+#include "extraction/parts.h"
 #include "models/safetensors.h"
 
 namespace iat {
 namespace {
 
-// The part of a tap's values that the scope asks for, images x units, on the CPU.
-torch::Tensor Select(const torch::Tensor& values, const std::string& scope) {
-  torch::Tensor selected = values;
-  if (values.dim() == 4 && scope == "hypercolumn") {
-    selected = values.select(3, values.size(3) / 2).select(2, values.size(2) / 2);
-  }
-  // On the device first, so that a hypercolumn does not move whole maps.
-  return selected.flatten(1).contiguous().to(torch::kCPU);
-}
-
-UnitCoordinates Coordinates(const torch::Tensor& values, const std::string& scope) {
-  UnitCoordinates units;
-  const auto add = [&](int64_t channel, int64_t row, int64_t column) {
-    units.channel.push_back(static_cast<int32_t>(channel));
-    units.row.push_back(static_cast<int32_t>(row));
-    units.column.push_back(static_cast<int32_t>(column));
-  };
-  for (int64_t channel = 0; channel < values.size(1); ++channel) {
-    if (values.dim() != 4) {
-      add(channel, -1, -1);
-    } else if (scope == "hypercolumn") {
-      add(channel, values.size(2) / 2, values.size(3) / 2);
-    } else {
-      for (int64_t row = 0; row < values.size(2); ++row) {
-        for (int64_t column = 0; column < values.size(3); ++column)
-          add(channel, row, column);
-      }
-    }
-  }
-  return units;
-}
-
-Eigen::Map<const ActivationMatrix> View(const torch::Tensor& matrix) {
-  return {matrix.data_ptr<float>(), matrix.size(0), matrix.size(1)};
-}
+namespace fs = std::filesystem;
 
 // The digest of the weights: the one their writer noted, or the file's own for
 // files of other programs.
-absl::StatusOr<std::string> WeightsSha256(const std::filesystem::path& path) {
+absl::StatusOr<std::string> WeightsSha256(const fs::path& path) {
   IAT_ASSIGN_OR_RETURN(const auto metadata, ReadTensorMetadata(path));
   const auto noted = metadata.find("sha256");
   return noted != metadata.end() ? noted->second : Sha256OfFile(path);
 }
 
+absl::StatusOr<PartedFile> Parted(const ExtractionJob& job,
+                                  const ExtractionAnimal& animal) {
+  IAT_ASSIGN_OR_RETURN(std::string fingerprint, ExtractionFingerprint(job, animal));
+  IAT_ASSIGN_OR_RETURN(std::string weights, WeightsSha256(animal.weights));
+  return PartedFile{.output = animal.output,
+                    .stimulus_ids = &job.stimuli->ids(),
+                    .metadata = {.animal = animal.name,
+                                 .architecture = animal.model.Name(),
+                                 .init_seed = animal.init_seed,
+                                 .data_seed = animal.data_seed,
+                                 .weights_sha256 = std::move(weights),
+                                 .stimuli_sha256 = job.stimuli->Fingerprint(),
+                                 .scope = job.options.scope,
+                                 .preprocessing = job.stimuli->preprocessing(),
+                                 .fingerprint = std::move(fingerprint),
+                                 .simulated = false,
+                                 .precision = job.options.precision},
+                    .options = job.options};
+}
+
+// Bytes a stimulus takes in a file, before any compression.
+int64_t BytesPerStimulus(const std::vector<LayerUnits>& layers,
+                         const ExtractionOptions& options) {
+  if (!options.StoresActivations()) return 0;
+  int64_t units = 0;
+  for (const LayerUnits& layer : layers) {
+    units += static_cast<int64_t>(layer.units.channel.size());
+  }
+  return units * static_cast<int64_t>(options.stages.size() * sizeof(float));
+}
+
+std::string Megabytes(int64_t bytes) {
+  return absl::StrCat(bytes / 1'000'000 + 1, " MB");
+}
+
+// Pages of the stimuli that were read and are not needed again: without this the
+// process seems to grow with the set.
+void Forget(const PackedSet& set, int64_t begin, int64_t end) {
+  if (begin == end) return;
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto first = reinterpret_cast<uintptr_t>(set.pixels(begin)) / page * page;
+  const auto last = reinterpret_cast<uintptr_t>(set.pixels(end - 1)) / page * page;
+  // Advice: nothing is lost when it is not taken.
+  (void)::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+}
+
+// One animal in the making.
+struct Making {
+  const ExtractionAnimal* animal = nullptr;
+  PartedFile file;
+  std::vector<int64_t> missing = {};  // parts of this rank's share
+  std::unique_ptr<AnimalRunner> runner = nullptr;
+  std::vector<UnitResponses> responses = {};
+  bool is_dropped = false;
+};
+
 class Extraction {
  public:
-  Extraction(const ExtractionJob& job, std::string fingerprint,
-             std::string weights_sha256)
-      : job_(job), device_(job.device) {
-    metadata_ = {.animal = job.animal,
-                 .architecture = job.model.Name(),
-                 .init_seed = job.init_seed,
-                 .data_seed = job.data_seed,
-                 .weights_sha256 = std::move(weights_sha256),
-                 .stimuli_sha256 = job.stimuli->Fingerprint(),
-                 .scope = job.options.scope,
-                 .preprocessing = job.stimuli->preprocessing(),
-                 .fingerprint = std::move(fingerprint),
-                 .simulated = false};
+  explicit Extraction(const ExtractionJob& job) : job_(job) {
+    for (const std::string& name : job.options.stages) {
+      stages_.push_back(*ParseStage(name));
+    }
   }
 
-  absl::Status LoadModel() {
-    IAT_ASSIGN_OR_RETURN(model_, CreateModel(job_.model, /*init_seed=*/0));
-    IAT_ASSIGN_OR_RETURN(const TensorFile weights, ReadTensors(job_.weights));
-    IAT_RETURN_IF_ERROR(LoadStateDict(*model_, weights.tensors, job_.weights.string()));
-    for (const std::string& layer : job_.options.layers) {
-      const auto layers = model_->layers();
-      if (std::find(layers.begin(), layers.end(), layer) == layers.end()) {
-        return absl::InvalidArgumentError(absl::StrCat(
-            "extraction.layers: ", job_.model.architecture, " has no layer \"", layer,
-            "\"; it has ", absl::StrJoin(layers, ", ")));
+  absl::Status Run() {
+    for (const ExtractionAnimal& animal : job_.animals) {
+      if (IsExtracted(job_, animal)) continue;
+      Making making{.animal = &animal, .file = {}};
+      auto file = Parted(job_, animal);
+      if (!file.ok()) {
+        if (first_failure_.ok()) first_failure_ = file.status();
+        continue;
       }
-      for (const std::string& name : job_.options.stages) {
-        IAT_ASSIGN_OR_RETURN(const Stage stage, ParseStage(name));
-        taps_.push_back({layer, stage});
+      making.file = *std::move(file);
+      for (int64_t part = 0; part < making.file.num_parts(); ++part) {
+        if (TakesChunk(job_.rank, part) && !HasPart(making.file, part)) {
+          making.missing.push_back(part);
+        }
       }
-      // Both are read, whichever is stored: the pair proves itself.
-      for (const Stage stage : {Stage::kPreRelu, Stage::kPostRelu}) {
-        read_.push_back({layer, stage});
+      IAT_RETURN_IF_ERROR(MakeFolder(animal.output.parent_path()));
+      makings_.push_back(std::move(making));
+    }
+    for (Making& making : makings_) {
+      if (making.missing.empty()) continue;
+      auto runner = AnimalRunner::Load(making.animal->model, making.animal->weights,
+                                       job_.options, job_.device);
+      if (!runner.ok()) {
+        Drop(making, runner.status());
+        continue;
+      }
+      making.runner = *std::move(runner);
+      for (const int64_t part : making.missing) {
+        total_ += making.file.end(part) - making.file.begin(part);
       }
     }
-    model_->to(device_);
-    model_->eval();
-    return absl::OkStatus();
-  }
-
-  absl::Status Write(const std::filesystem::path& path) {
-    const torch::NoGradGuard no_grad;
-    std::optional<ActivationWriter> writer;
-    const int64_t n = job_.stimuli->size();
-    for (int64_t begin = 0; begin < n; begin += job_.options.batch_size) {
-      if (job_.stop != nullptr && job_.stop->load()) {
-        return absl::CancelledError("stopped; the same command goes on from there");
-      }
-      const int64_t rows = std::min(job_.options.batch_size, n - begin);
-      TapRecorder recorder(read_);
-      model_->Forward(Images(begin, rows), {.recorder = &recorder});
-      if (!writer) {
-        IAT_ASSIGN_OR_RETURN(writer, Open(path, recorder));
-      }
-      IAT_RETURN_IF_ERROR(WriteBatch(recorder, begin, rows, *writer));
-      if (job_.progress) job_.progress(begin + rows, n);
+    IAT_RETURN_IF_ERROR(CheckDisk());
+    IAT_RETURN_IF_ERROR(MakeParts());
+    for (Making& making : makings_) {
+      if (making.is_dropped) continue;
+      if (const absl::Status status = Finish(making); !status.ok()) Drop(making, status);
     }
-    return writer->Close();
+    return first_failure_;
   }
 
  private:
-  // The last batch is filled up with black images, so that all have one shape.
-  torch::Tensor Images(int64_t begin, int64_t rows) const {
-    auto images = torch::zeros({job_.options.batch_size, 3, kInputSide, kInputSide});
-    for (int64_t i = 0; i < rows; ++i) {
-      NormalizeInto(job_.stimuli->pixels(begin + i), job_.stimuli->height(),
-                    job_.stimuli->width(), images[i].data_ptr<float>());
-    }
-    return images.to(device_);
-  }
-
-  absl::StatusOr<ActivationWriter> Open(const std::filesystem::path& path,
-                                        const TapRecorder& recorder) const {
-    std::vector<ActivationWriter::Layer> layers;
-    for (const std::string& name : job_.options.layers) {
-      ActivationWriter::Layer layer{
-          .name = name,
-          .units = Coordinates(recorder.Get({name, Stage::kPreRelu}), job_.options.scope),
-          .stages = {}};
-      for (const Tap& tap : taps_) {
-        if (tap.layer == name) layer.stages.push_back(tap.stage);
-      }
-      layers.push_back(std::move(layer));
-    }
-    IAT_RETURN_IF_ERROR(CheckDisk(path, layers));
-    return ActivationWriter::Create(path, job_.stimuli->ids(), layers, metadata_);
+  // One animal's trouble is not the others'.
+  void Drop(Making& making, const absl::Status& why) {
+    if (first_failure_.ok()) first_failure_ = why;
+    making.is_dropped = true;
+    making.runner = nullptr;
+    making.missing.clear();
   }
 
   // HDF5 reports a full disk as "HDF error", after the work.
-  absl::Status CheckDisk(const std::filesystem::path& path,
-                         const std::vector<ActivationWriter::Layer>& layers) const {
-    int64_t bytes = 0;
-    for (const auto& layer : layers) {
-      bytes += static_cast<int64_t>(sizeof(float) * layer.units.channel.size() *
-                                    layer.stages.size()) *
-               job_.stimuli->size();
+  absl::Status CheckDisk() const {
+    int64_t needed = 0, largest = 0;
+    const Making* first = nullptr;
+    for (const Making& making : makings_) {
+      if (making.runner == nullptr) continue;
+      if (first == nullptr) first = &making;
+      const int64_t a_stimulus = BytesPerStimulus(making.runner->layers(), job_.options);
+      const int64_t whole = a_stimulus * making.file.num_stimuli();
+      int64_t present = 0;
+      for (int64_t part = 0; part < making.file.num_parts(); ++part) {
+        if (fs::exists(making.file.PartPath(part))) {
+          present += a_stimulus * (making.file.end(part) - making.file.begin(part));
+        }
+      }
+      needed += whole - present;
+      largest = std::max(largest, whole);
     }
+    if (first == nullptr) return absl::OkStatus();
+    if (job_.message && job_.rank.index == 0) {
+      job_.message(absl::StrFormat("%d stimuli in %d chunks, %d animals, up to %s a file",
+                                   first->file.num_stimuli(), first->file.num_parts(),
+                                   makings_.size(), Megabytes(largest)));
+    }
+    // The parts of all, and one file beside the parts it is assembled from.
+    const int64_t bytes = needed + largest;
     std::error_code error;
-    const auto space = std::filesystem::space(path.parent_path(), error);
+    const fs::path folder = first->file.output.parent_path();
+    const auto space = fs::space(folder, error);
     if (error || static_cast<int64_t>(space.available) > bytes + bytes / 50) {
       return absl::OkStatus();
     }
     return absl::ResourceExhaustedError(
-        absl::StrCat(job_.output.string(), " needs ", bytes / 1000000 + 1, " MB, ",
-                     path.parent_path().string(), " has ", space.available / 1000000,
+        absl::StrCat(first->file.output.string(), " and ", makings_.size() - 1,
+                     " more need ", Megabytes(bytes), " while they are made, ",
+                     folder.string(), " has ", space.available / 1'000'000,
                      " MB left; free some space or choose another --out"));
   }
 
-  absl::Status WriteBatch(const TapRecorder& recorder, int64_t begin, int64_t rows,
-                          ActivationWriter& writer) const {
-    for (const std::string& layer : job_.options.layers) {
-      const auto pre = Select(recorder.Get({layer, Stage::kPreRelu}), job_.options.scope);
-      const auto post =
-          Select(recorder.Get({layer, Stage::kPostRelu}), job_.options.scope);
-      for (const Tap& tap : taps_) {
-        if (tap.layer != layer) continue;
-        const auto& values = tap.stage == Stage::kPreRelu ? pre : post;
-        IAT_RETURN_IF_ERROR(writer.Write(tap, begin, View(values).topRows(rows)));
+  absl::Status MakeParts() {
+    std::set<int64_t> parts;
+    for (const Making& making : makings_) {
+      parts.insert(making.missing.begin(), making.missing.end());
+    }
+    for (const int64_t part : parts) {
+      for (Making& making : makings_) {
+        const auto& missing = making.missing;
+        if (!std::binary_search(missing.begin(), missing.end(), part)) continue;
+        const absl::Status status =
+            WriteAtomically(making.file.PartPath(part), [&](const fs::path& temporary) {
+              return WritePart(making, part, temporary);
+            });
+        if (absl::IsCancelled(status)) return status;
+        if (!status.ok()) Drop(making, status);
       }
-      // After writing: NaN equals nothing, and the writer says where it is.
-      if (!torch::equal(post, pre.clamp_min(0))) {
+      const PartedFile& file = makings_.front().file;  // all are cut alike
+      Forget(*job_.stimuli, file.begin(part), file.end(part));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status WritePart(Making& making, int64_t part, const fs::path& temporary) {
+    const PartedFile& file = making.file;
+    const int64_t begin = file.begin(part), end = file.end(part);
+    std::vector<ActivationWriter::Layer> layers;
+    std::vector<UnitSummary> summaries;
+    for (const LayerUnits& layer : making.runner->layers()) {
+      layers.push_back(
+          {.name = layer.layer,
+           .units = layer.units,
+           .stages = job_.options.StoresActivations() ? stages_ : std::vector<Stage>{}});
+      summaries.resize(summaries.size() + stages_.size(),
+                       UnitSummary(static_cast<int64_t>(layer.units.channel.size())));
+    }
+    const std::vector<std::string> ids(file.stimulus_ids->begin() + begin,
+                                       file.stimulus_ids->begin() + end);
+    IAT_ASSIGN_OR_RETURN(
+        ActivationWriter writer,
+        ActivationWriter::Create(temporary, ids, layers, file.PartMetadata(part)));
+    for (const LayerUnits& layer : making.runner->layers()) {
+      for (const FieldVariable& field : layer.fields) {
+        IAT_RETURN_IF_ERROR(
+            writer.WriteByUnit(layer.layer, field.name, field.meaning, field.values));
+      }
+    }
+    std::vector<const uint8_t*> pixels;
+    for (int64_t first = begin; first < end; first += job_.options.batch_size) {
+      if (job_.stop != nullptr && job_.stop->load()) {
+        return absl::CancelledError("stopped; the same command goes on from there");
+      }
+      const int64_t rows = std::min(job_.options.batch_size, end - first);
+      pixels.clear();
+      for (int64_t i = 0; i < rows; ++i)
+        pixels.push_back(job_.stimuli->pixels(first + i));
+      IAT_RETURN_IF_ERROR(
+          Annotate(making.runner->Run(pixels, making.responses), making.animal->name));
+      IAT_RETURN_IF_ERROR(WriteBatch(making, first, rows, begin, writer, summaries));
+      done_ += rows;
+      if (job_.progress) job_.progress(done_, total_);
+    }
+    if (job_.options.StoresSummary()) {
+      size_t s = 0;
+      for (const LayerUnits& layer : making.runner->layers()) {
+        for (const Stage stage : stages_) {
+          IAT_RETURN_IF_ERROR(
+              WriteSummaryState({layer.layer, stage}, summaries[s++], writer));
+        }
+      }
+    }
+    return writer.Close();
+  }
+
+  absl::Status WriteBatch(const Making& making, int64_t first, int64_t rows,
+                          int64_t part_begin, ActivationWriter& writer,
+                          std::vector<UnitSummary>& summaries) const {
+    const auto& layers = making.runner->layers();
+    for (size_t l = 0; l < layers.size(); ++l) {
+      const UnitResponses& responses = making.responses[l];
+      for (size_t s = 0; s < stages_.size(); ++s) {
+        const ActivationMatrix& values =
+            stages_[s] == Stage::kPreRelu ? responses.pre : responses.post;
+        const Tap tap{layers[l].layer, stages_[s]};
+        if (!values.topRows(rows).allFinite()) {
+          return NotFinite(values.topRows(rows), tap, first);
+        }
+        if (job_.options.StoresActivations()) {
+          IAT_RETURN_IF_ERROR(
+              writer.Write(tap, first - part_begin, values.topRows(rows)));
+        }
+        if (job_.options.StoresSummary()) {
+          summaries[l * stages_.size() + s].Add(values.topRows(rows));
+        }
+      }
+      if ((responses.post.array() != responses.pre.array().max(0.0f)).any()) {
         return absl::InternalError(absl::StrCat(
-            job_.animal, ": ", layer, ": post_relu is not max(pre_relu, 0) at ",
-            "stimuli from \"", job_.stimuli->ids()[begin], "\""));
+            making.animal->name, ": ", layers[l].layer, ": post_relu is not ",
+            "max(pre_relu, 0) at stimuli from \"", job_.stimuli->ids()[first], "\""));
       }
     }
     return absl::OkStatus();
   }
 
+  absl::Status NotFinite(const ActivationMatrix& values, const Tap& tap,
+                         int64_t first) const {
+    for (Eigen::Index i = 0; i < values.size(); ++i) {
+      if (std::isfinite(values.data()[i])) continue;
+      return absl::InvalidArgumentError(absl::StrCat(
+          tap.Name(), ": stimulus \"", job_.stimuli->ids()[first + i / values.cols()],
+          "\", unit ", i % values.cols(), " is ", values.data()[i],
+          "; expected a finite number"));
+    }
+    return absl::OkStatus();
+  }
+
+  // Assembles the file when all parts are there. Another process may be at it.
+  absl::Status Finish(const Making& making) const {
+    for (int64_t part = 0; part < making.file.num_parts(); ++part) {
+      if (!HasPart(making.file, part)) return absl::OkStatus();
+    }
+    const fs::path& output = making.file.output;
+    const auto lock = FileLock::TryAcquire(
+        output.parent_path() / absl::StrCat(".", output.stem().string(), ".lock"),
+        FileLock::Mode::kExclusive);
+    if (absl::IsFailedPrecondition(lock.status())) return absl::OkStatus();
+    IAT_RETURN_IF_ERROR(lock.status());
+    if (IsExtracted(job_, *making.animal)) return absl::OkStatus();
+    return Assemble(making.file);
+  }
+
   const ExtractionJob& job_;
-  torch::Device device_;
-  ActivationMetadata metadata_;
-  std::shared_ptr<VisionModel> model_;
-  std::vector<Tap> taps_, read_;
+  std::vector<Stage> stages_;
+  std::vector<Making> makings_;
+  int64_t done_ = 0, total_ = 0;
+  absl::Status first_failure_;
 };
 
 }  // namespace
 
-void ExtractionOptions::Describe(OptionVisitor& visitor) {
-  visitor.Choices("layers", layers,
-                  {"conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7"},
-                  "layers whose activations are stored");
-  visitor.Choices("stages", stages, {"pre_relu", "post_relu"},
-                  "before the ReLU, after it, or both");
-  visitor.Choice("scope", scope, {"hypercolumn", "layer"},
-                 "all channels at the map's centre, or every position");
-  visitor.Integer("batch_size", batch_size, {.min = 1, .max = 1 << 16},
-                  "stimuli a forward pass; part of the result, to the last bits");
-}
-
-absl::StatusOr<std::string> ExtractionFingerprint(const ExtractionJob& job) {
-  IAT_ASSIGN_OR_RETURN(const std::string weights, WeightsSha256(job.weights));
-  return Sha256(absl::StrCat(OptionsText(job.model), OptionsText(job.options),
-                             "animal = ", job.animal, "\nweights = ", weights,
+absl::StatusOr<std::string> ExtractionFingerprint(const ExtractionJob& job,
+                                                  const ExtractionAnimal& animal) {
+  IAT_ASSIGN_OR_RETURN(const std::string weights, WeightsSha256(animal.weights));
+  return Sha256(absl::StrCat(OptionsText(animal.model), OptionsText(job.options),
+                             "animal = ", animal.name, "\nweights = ", weights,
                              "\nstimuli = ", job.stimuli->Fingerprint(),
                              "\npreprocessing = ", job.stimuli->preprocessing(),
                              "\ndevice = ", job.device.substr(0, 4), "\n"));
 }
 
-bool IsExtracted(const ExtractionJob& job) {
-  const auto fingerprint = ExtractionFingerprint(job);
-  if (!fingerprint.ok() || !std::filesystem::exists(job.output)) return false;
-  const auto file = ActivationFile::Open(job.output);
+bool IsExtracted(const ExtractionJob& job, const ExtractionAnimal& animal) {
+  if (!fs::exists(animal.output)) return false;
+  const auto fingerprint = ExtractionFingerprint(job, animal);
+  if (!fingerprint.ok()) return false;
+  const auto file = ActivationFile::Open(animal.output);
   return file.ok() && file->metadata().fingerprint == *fingerprint;
 }
 
 absl::Status Extract(const ExtractionJob& job) {
-  IAT_ASSIGN_OR_RETURN(const std::string fingerprint, ExtractionFingerprint(job));
-  IAT_ASSIGN_OR_RETURN(std::string weights, WeightsSha256(job.weights));
+  IAT_RETURN_IF_ERROR(job.options.Validate());
   const PackedSet& stimuli = *job.stimuli;
   if (stimuli.size() == 0) {
     return absl::InvalidArgumentError(
@@ -241,19 +353,8 @@ absl::Status Extract(const ExtractionJob& job) {
                      " x ", stimuli.height(), "; the networks take ", kInputSide, " x ",
                      kInputSide, ": pack the stimuli with size = ", kInputSide));
   }
-  torch::set_num_threads(1);
-  try {
-    Extraction extraction(job, fingerprint, std::move(weights));
-    IAT_RETURN_IF_ERROR(extraction.LoadModel());
-    return WriteAtomically(job.output, [&](const std::filesystem::path& temporary) {
-      return extraction.Write(temporary);
-    });
-  } catch (const c10::Error& error) {
-    return absl::InternalError(
-        absl::StrCat(job.animal, ": ", error.what_without_backtrace()));
-  } catch (const std::exception& error) {
-    return absl::InternalError(absl::StrCat(job.animal, ": ", error.what()));
-  }
+  SetBlasThreads(1);
+  return Extraction(job).Run();
 }
 
 }  // namespace iat

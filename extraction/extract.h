@@ -1,15 +1,21 @@
-// Activations of one network to a stimulus set, before and after its ReLUs, in
+// Activations of networks to a stimulus set, before and after their ReLUs, in
 // evaluation mode (running batch-norm statistics, no dropout).
 //
-// Scope   hypercolumn  all channels of a layer at the map's central position,
-//                      row = column = side / 2 rounded down: (7,7), (3,3), (1,1),
-//                      (1,1), (1,1) for conv1 to conv5 at 64 x 64
-//         layer        every channel, row and column (channel-major)
+// Pass    One pass over the stimuli serves all animals: decoding and preprocessing are
+//         shared. Only the units asked for and what they depend on are computed
+//         (models/inference.h); nothing beyond the deepest layer.
+// Parts   The stimuli are cut into chunks of batch_size * batches_per_chunk. Each
+//         chunk of each animal becomes a part file (parts.h), put in place by rename;
+//         the files are assembled at the end. A run that was killed goes on with the
+//         parts that are missing, and ranks share them (shares.h). The content is the
+//         same whatever happened on the way.
+// Memory  One chunk's rows of HDF5 buffers, one batch of maps, the ids: independent of
+//         the number of stimuli but for 40 bytes or so an id.
+// Check   Every batch proves that post = max(pre, 0) bit for bit, so that a file in
+//         which "before the ReLU" is not what it says can't come into being.
 //
-// Every batch proves that post = max(pre, 0) bit for bit, so that a file in which
-// "before the ReLU" is not what it says can't come into being. Nothing beyond the
-// deepest tap is computed. Batches have a fixed size, part of the config: products
-// of other shapes round differently.
+// Batches have a fixed size, part of the config: products of other shapes round
+// differently.
 
 #ifndef IAT_EXTRACTION_EXTRACT_H_
 #define IAT_EXTRACTION_EXTRACT_H_
@@ -21,44 +27,49 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "base/activation_file.h"
-#include "base/options.h"
+#include "extraction/extraction_options.h"
+#include "extraction/shares.h"
 #include "images/packed_set.h"
 #include "models/vision_model.h"
 
 namespace iat {
 
-// Config table [extraction].
-struct ExtractionOptions {
-  std::vector<std::string> layers = {"conv1", "conv2", "conv3", "conv4", "conv5"};
-  std::vector<std::string> stages = {"pre_relu", "post_relu"};
-  std::string scope = "hypercolumn";
-  int64_t batch_size = 100;
-
-  void Describe(OptionVisitor& visitor);
-};
-
-struct ExtractionJob {
-  std::string animal;  // "seed-003"
+struct ExtractionAnimal {
+  std::string name;  // "seed-003"
   int64_t init_seed = -1, data_seed = -1;
   ModelOptions model;
   std::filesystem::path weights;  // a safetensors file
+  std::filesystem::path output;
+};
+
+struct ExtractionJob {
+  std::vector<ExtractionAnimal> animals;
   const PackedSet* stimuli = nullptr;
   ExtractionOptions options;
-  std::filesystem::path output;
   std::string device = "cpu";
+  Rank rank;
+  // Stimuli times animals, of this rank's share.
   std::function<void(int64_t done, int64_t total)> progress;
+  // Sizes up front.
+  std::function<void(absl::string_view)> message;
   const std::atomic<bool>* stop = nullptr;
 };
 
 // Of weights, stimuli and options; the errors of reading the weights' metadata.
-absl::StatusOr<std::string> ExtractionFingerprint(const ExtractionJob& job);
+absl::StatusOr<std::string> ExtractionFingerprint(const ExtractionJob& job,
+                                                  const ExtractionAnimal& animal);
 
-// True when job.output was made from exactly this job.
-bool IsExtracted(const ExtractionJob& job);
+// True when animal.output was made from exactly this job.
+bool IsExtracted(const ExtractionJob& job, const ExtractionAnimal& animal);
 
-// OK once job.output is in place. Cancelled after a stop. InvalidArgument: weights
-// that do not fit the model; DataLoss: a damaged weight file.
+// OK once this rank's share is done; every output whose parts were all there then is
+// in place. An animal that fails does not stop the others: the first failure is
+// returned at the end. Cancelled after a stop. InvalidArgument: weights that do not fit
+// the model, layers or positions that it does not have, responses that are not finite;
+// DataLoss: a damaged weight file or part; ResourceExhausted: the disk can't hold it.
 absl::Status Extract(const ExtractionJob& job);
 
 }  // namespace iat

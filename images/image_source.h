@@ -1,22 +1,31 @@
-// Where images come from: folders, archives, packed sets, CIFAR files, or the
-// procedural dead leaves. All give the same thing: a list of entries, and one
-// pass over their pixels, preprocessed to size x size.
+// Where images come from: folders, archives, packed sets, arrays, CIFAR files, lists,
+// videos, or pictures made from parameters. All give the same thing: a list of entries,
+// and one pass over their pixels, preprocessed to size x size.
 //
 // Sources     "folder"       image files below it
 //             "archive"      tar, tar.gz, tar.xz, zip ..., read in place
 //             "packed"       what PackImages writes (packed_set.h)
 //             "cifar10", "cifar100"   the binary version: a .bin file, or a
 //                            folder, which stands for its training files
+//             "npy"          uint8, images x height x width x 3 (or 1)
+//             "list"         a .csv with columns path and optionally member (of an
+//                            archive), id and label_name, or a .txt with a path a
+//                            line; paths start at the list's own folder
+//             "video"        every `every`th frame of what OpenCV can decode
 //             "dead-leaves"  rendered from `seed`, no files (dead_leaves.h)
-//             "auto"         one of the first five, seen from each path itself
+//             "gratings", "white-noise", "pink-noise", "grey"    (parametric.h)
+//             "auto"         one of those with paths, seen from each path itself
 // Id          unique and stable: the path inside the folder or archive, without
 //             the leading folders that all its images share ("n01443537/a.JPEG");
-//             the id in the packed set; "data_batch_1-00012"; "dead-leaves-7-000012"
+//             the id in the packed set; "data_batch_1-00012"; "name-000012" in
+//             name.npy; the list's id, or its path; "clip.mp4#000123";
+//             "dead-leaves-7-000012"; what parametric.h says
 // Label name  first folder of the id; "" when the images lie flat. Labels number
 //             the sorted label names of everything available, before `count`;
 //             -1 without one. Across sets compare label names, not numbers.
-// Order       folders by path in byte order, archives as they are stored, several
-//             paths one after the other. Left out: hidden files, macOS's
+// Order       folders by path in byte order, archives as they are stored, lists as they
+//             are written, several paths one after the other. Left out: hidden files,
+//             macOS's
 //             "__MACOSX" twins, and files without an image's extension.
 // Subset      `count` rows drawn by `subset_seed` from everything available, before
 //             any is decoded: unreadable ones among them are missing in the end.
@@ -41,6 +50,7 @@
 #include "absl/status/statusor.h"
 #include "base/options.h"
 #include "images/image.h"
+#include "images/parametric.h"
 
 namespace iat {
 
@@ -51,7 +61,11 @@ struct ImageOptions {
   int64_t count = 0;
   int64_t subset_seed = 0;
   int64_t seed = 0;
+  int64_t every = 1;
   int64_t size = kInputSide;
+  std::string preprocessing = "reference";
+  std::string on_error = "skip";
+  GratingOptions gratings;
   double max_unreadable_fraction = 0.01;
 
   void Describe(OptionVisitor& visitor);
@@ -67,6 +81,8 @@ struct ImageEntry {
   std::string label_name;
   std::string source;  // the path it was found in, or "dead-leaves"
 };
+
+class SourcePart;
 
 // A decoded image, preprocessed to size x size, and the size it had.
 struct LoadedImage {
@@ -94,6 +110,8 @@ class ImageSource {
   // Sorted; entries()[i].label indexes it.
   const std::vector<std::string>& label_names() const { return label_names_; }
   const ImageOptions& options() const { return options_; }
+  // What Read does to the pixels, for the attributes of files.
+  std::string PreprocessingInWords() const;
 
   // Receives entry `row`, or why it can't be read. An error of its own ends the
   // pass and is returned.
@@ -105,19 +123,12 @@ class ImageSource {
   absl::Status Read(int jobs, const Visit& visit) const;
 
  private:
-  class Part;
-  class FolderPart;
-  class ArchivePart;
-  class PackedPart;
-  class CifarPart;
-  class DeadLeavesPart;
-
   ImageSource();
   absl::Status AddPart(const std::string& path);
   absl::Status Choose();
 
   ImageOptions options_;
-  std::vector<std::unique_ptr<Part>> parts_;
+  std::vector<std::unique_ptr<SourcePart>> parts_;
   std::vector<ImageEntry> entries_;
   // The part of each entry and its position there.
   std::vector<std::pair<int, int64_t>> positions_;

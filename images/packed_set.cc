@@ -18,6 +18,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "base/csv.h"
+#include "base/npy.h"
 #include "base/status.h"
 
 namespace iat {
@@ -30,88 +31,28 @@ constexpr char kSkippedFile[] = "skipped.csv";
 constexpr char kSetFile[] = "set.json";
 constexpr int kFormatVersion = 1;
 
-// numpy pads its header so that the data start at a multiple of 64 bytes; 128
-// leave room for any shape of ours.
-constexpr size_t kHeaderBytes = 128;
-constexpr absl::string_view kMagic("\x93NUMPY", 6);
-
 struct Shape {
   int64_t n = 0, height = 0, width = 0;
   int64_t PixelBytes() const { return n * height * width * 3; }
 };
 
-std::string NpyHeader(const Shape& shape) {
-  std::string header(kMagic);
-  header += '\x01';
-  header += '\x00';
-  const size_t length = kHeaderBytes - header.size() - 2;
-  header += static_cast<char>(length & 255);
-  header += static_cast<char>(length >> 8);
-  absl::StrAppendFormat(
-      &header, "{'descr': '|u1', 'fortran_order': False, 'shape': (%d, %d, %d, 3), }",
-      shape.n, shape.height, shape.width);
-  header.resize(kHeaderBytes - 1, ' ');
-  return header + '\n';
-}
-
-// The text after "'key':" in numpy's header, a Python dictionary.
-absl::string_view HeaderValue(absl::string_view header, absl::string_view key) {
-  const size_t at = header.find(absl::StrCat("'", key, "':"));
-  if (at == absl::string_view::npos) return "";
-  absl::string_view value = header.substr(at + key.size() + 3);
-  while (absl::ConsumePrefix(&value, " ")) {
-  }
-  return value;
-}
-
 // Reads the header; sets where the pixels start.
 absl::StatusOr<Shape> ParseNpy(const MappedFile& file, const std::string& name,
                                size_t& data_start) {
-  constexpr size_t kPreamble = 10;
   const absl::string_view bytes = file.view();
-  if (bytes.size() < kPreamble) {
-    return absl::DataLossError(absl::StrCat(name, ": truncated: ", bytes.size(),
-                                            " bytes, too few for a numpy header"));
+  IAT_ASSIGN_OR_RETURN(const NpyHeader header, ParseNpyHeader(bytes, name));
+  data_start = header.data_start;
+  if (header.type != "|u1" && header.type != "u1") {
+    return absl::InvalidArgumentError(absl::StrCat(
+        name, ": numbers of type '", header.type, "'; expected '|u1' (uint8)"));
   }
-  if (!absl::StartsWith(bytes, kMagic)) {
-    return absl::InvalidArgumentError(absl::StrCat(name, ": not a numpy .npy file"));
-  }
-  if (bytes[6] != 1 || bytes[7] != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("%s: numpy format %d.%d; expected 1.0", name,
-                        static_cast<int>(bytes[6]), static_cast<int>(bytes[7])));
-  }
-  const size_t length = file.data()[8] | file.data()[9] << 8;
-  data_start = kPreamble + length;
-  if (bytes.size() < data_start) {
-    return absl::DataLossError(
-        absl::StrCat(name, ": truncated inside its header: ", bytes.size(),
-                     " bytes, the header alone has ", data_start));
-  }
-  const absl::string_view header = bytes.substr(kPreamble, length);
-  const absl::string_view descr = HeaderValue(header, "descr");
-  if (!absl::StartsWith(descr, "'|u1'") && !absl::StartsWith(descr, "'u1'")) {
-    return absl::InvalidArgumentError(absl::StrCat(name, ": numbers of type ",
-                                                   descr.substr(0, descr.find(',')),
-                                                   "; expected '|u1' (uint8)"));
-  }
-  if (!absl::StartsWith(HeaderValue(header, "fortran_order"), "False")) {
-    return absl::InvalidArgumentError(absl::StrCat(name, ": not in C order"));
-  }
-  absl::string_view text = HeaderValue(header, "shape");
-  text = text.substr(0, text.find(')'));
-  absl::ConsumePrefix(&text, "(");
-  std::vector<int64_t> sides;
-  for (const absl::string_view part : absl::StrSplit(text, ',', absl::SkipWhitespace())) {
-    int64_t side = 0;
-    if (!absl::SimpleAtoi(part, &side) || side < 0) sides.clear();
-    sides.push_back(side);
-  }
+  const std::vector<int64_t>& sides = header.shape;
   constexpr int64_t kMaxSide = 1 << 15;
   if (sides.size() != 4 || sides[3] != 3 || sides[1] < 1 || sides[2] < 1 ||
       sides[1] > kMaxSide || sides[2] > kMaxSide || sides[0] > (int64_t{1} << 31)) {
     return absl::InvalidArgumentError(
-        absl::StrCat(name, ": shape (", text, "); expected (images, height, width, 3)"));
+        absl::StrCat(name, ": shape (", absl::StrJoin(sides, ", "),
+                     "); expected (images, height, width, 3)"));
   }
   const Shape shape{sides[0], sides[1], sides[2]};
   const int64_t expected = static_cast<int64_t>(data_start) + shape.PixelBytes();
@@ -138,7 +79,7 @@ class NpyWriter {
         descriptor_(
             ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) {
     buffer_.reserve(kBufferBytes);
-    buffer_.resize(kHeaderBytes);
+    buffer_.resize(kNpyHeaderBytes);
   }
   NpyWriter(const NpyWriter&) = delete;
   NpyWriter& operator=(const NpyWriter&) = delete;
@@ -154,7 +95,8 @@ class NpyWriter {
 
   absl::Status Finish(const Shape& shape) {
     IAT_RETURN_IF_ERROR(Drain());
-    const std::string header = NpyHeader(shape);
+    const std::string header =
+        NpyHeaderText("|u1", {shape.n, shape.height, shape.width, 3});
     if (::pwrite(descriptor_, header.data(), header.size(), 0) !=
         static_cast<ssize_t>(header.size())) {
       return Failed();
@@ -238,6 +180,10 @@ absl::StatusOr<PackReport> PackImages(const ImageOptions& options, const fs::pat
     const std::string reason(why.message());
     report.skipped.push_back({entry.id, reason});
     skipped.rows.push_back({entry.id, reason});
+    if (options.on_error == "stop") {
+      return absl::DataLossError(
+          absl::StrCat(reason, "; on_error = \"skip\" goes on without it and lists it"));
+    }
     const double allowed = options.max_unreadable_fraction * static_cast<double>(total);
     if (static_cast<double>(report.skipped.size()) <= allowed) return absl::OkStatus();
     return TooManyUnreadable(report.skipped, total, options.max_unreadable_fraction);
@@ -267,7 +213,7 @@ absl::StatusOr<PackReport> PackImages(const ImageOptions& options, const fs::pat
 
   {
     IAT_ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(folder / kPixelsFile));
-    report.fingerprint = FingerprintOf(file.view().substr(kHeaderBytes), ids);
+    report.fingerprint = FingerprintOf(file.view().substr(kNpyHeaderBytes), ids);
   }
   report.num_images = shape.n;
   report.num_labels = static_cast<int64_t>(source->label_names().size());
@@ -284,7 +230,7 @@ absl::StatusOr<PackReport> PackImages(const ImageOptions& options, const fs::pat
       {"height", shape.height},
       {"width", shape.width},
       {"fingerprint", report.fingerprint},
-      {"preprocessing", PreprocessingInWords(static_cast<int>(options.size))},
+      {"preprocessing", source->PreprocessingInWords()},
       {"label_names", source->label_names()},
       {"original_sizes", sizes},
   };

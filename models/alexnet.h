@@ -37,6 +37,9 @@ class AlexNet : public VisionModel {
   torch::Tensor Forward(torch::Tensor images, const TapContext& context) override;
   int64_t num_features() const override { return num_features_; }
   std::vector<std::string> layers() const override;
+  // The average pool's 36 copies of one value become one input of fc6 whose weights
+  // are the sums of the 36.
+  std::optional<InferenceChain> Chain(const std::string& last_layer) const override;
 
  private:
   struct ConvLayer {

@@ -1,5 +1,6 @@
 #include "models/safetensors.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <fstream>
@@ -126,6 +127,8 @@ absl::StatusOr<torch::Tensor> ParseTensor(const std::string& key, const Json& en
                                                  absl::StrJoin(known, ", ")));
   }
   std::vector<int64_t> shape;
+  constexpr uint64_t kMostPlaces = uint64_t{1} << 40;
+  uint64_t num_places = 1;
   uint64_t num_bytes = torch::elementSize(type->type);
   for (const Json& size : entry["shape"]) {
     if (!size.is_number_unsigned())
@@ -136,6 +139,11 @@ absl::StatusOr<torch::Tensor> ParseTensor(const std::string& key, const Json& en
                               data.size(), " bytes there are; the file is truncated"));
     }
     num_bytes *= value;
+    // An empty tensor still has sizes that LibTorch multiplies.
+    if (value > kMostPlaces || num_places > kMostPlaces / std::max<uint64_t>(value, 1)) {
+      return bad(absl::StrCat("shape ", entry["shape"].dump(), " is no tensor's"));
+    }
+    num_places *= std::max<uint64_t>(value, 1);
     shape.push_back(static_cast<int64_t>(value));
   }
   const Json& offsets = entry["data_offsets"];

@@ -113,6 +113,21 @@ std::vector<std::string> ArchitectureNames() {
   return names;
 }
 
+std::vector<std::string> LayerNames() {
+  static const auto* const names = new std::vector<std::string>([] {
+    std::vector<std::string> all;
+    for (const Architecture& architecture : kArchitectures) {
+      // Names do not depend on the width; the narrowest network is made in no time.
+      constexpr double kNarrow = 1e-3;
+      for (const std::string& layer : architecture.create(kNarrow)->layers()) {
+        if (std::find(all.begin(), all.end(), layer) == all.end()) all.push_back(layer);
+      }
+    }
+    return all;
+  }());
+  return *names;
+}
+
 absl::StatusOr<std::shared_ptr<VisionModel>> CreateModel(const ModelOptions& options,
                                                          int64_t init_seed) {
   IAT_ASSIGN_OR_RETURN(const Architecture* architecture,

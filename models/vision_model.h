@@ -22,6 +22,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,7 @@
 #include "base/activation_file.h"
 #include "base/options.h"
 #include "base/random.h"
+#include "models/inference.h"
 
 namespace iat {
 
@@ -84,6 +86,12 @@ class VisionModel : public torch::nn::Module {
   virtual int64_t num_features() const = 0;
   // Layers with a ReLU, from input to output.
   virtual std::vector<std::string> layers() const = 0;
+  // What evaluation mode computes up to the ReLU of `last_layer`, one of layers(), as
+  // plain steps with batch norm folded in (inference.h). Nothing for a network that
+  // is no chain: its activations come from Forward, its receptive fields are unknown.
+  virtual std::optional<InferenceChain> Chain(const std::string& /*last_layer*/) const {
+    return std::nullopt;
+  }
 };
 
 // NotFound naming the architectures there are. Weights are PyTorch's default
@@ -91,6 +99,8 @@ class VisionModel : public torch::nn::Module {
 absl::StatusOr<std::shared_ptr<VisionModel>> CreateModel(const ModelOptions& options,
                                                          int64_t init_seed);
 std::vector<std::string> ArchitectureNames();
+// The layers of all architectures, each name once.
+std::vector<std::string> LayerNames();
 
 // Names and shapes of the architecture's parameters and buffers; NotFound as above.
 absl::StatusOr<std::map<std::string, std::vector<int64_t>>> StateShapes(

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "base/file.h"
+#include "base/half.h"
 
 namespace iat {
 namespace {
@@ -124,6 +125,64 @@ TEST_F(ActivationFileTest, ADamagedChunkIsAnError) {
   ASSERT_TRUE(file.ok());
   EXPECT_EQ(file->Read({"conv1", Stage::kPreRelu}).status().code(),
             absl::StatusCode::kDataLoss);
+}
+
+TEST_F(ActivationFileTest, RowsAndNumbersByUnitComeBack) {
+  auto writer = Create({"a", "b", "c"});
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  const ActivationMatrix values = Values(3, 3);
+  for (const Stage stage : {Stage::kPreRelu, Stage::kPostRelu}) {
+    ASSERT_TRUE(writer->Write({"conv1", stage}, 0, values).ok());
+  }
+  ASSERT_TRUE(writer->WriteByUnit("conv1", "rf_row", "centre, row", {31, 31.5, 32}).ok());
+  ASSERT_TRUE(writer->Close().ok());
+  const auto file = ActivationFile::Open(path_);
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_EQ(*file->ReadRows({"conv1", Stage::kPreRelu}, 1, 2), values.bottomRows(2));
+  EXPECT_EQ(file->layers(), std::vector<std::string>{"conv1"});
+  EXPECT_EQ(*file->ReadByUnit("conv1", "rf_row"), (std::vector<double>{31, 31.5, 32}));
+  EXPECT_EQ(
+      file->ByUnitNames("conv1"),
+      (std::vector<std::pair<std::string, std::string>>{{"rf_row", "centre, row"}}));
+  EXPECT_TRUE(absl::IsNotFound(file->ReadByUnit("conv1", "none").status()));
+}
+
+TEST_F(ActivationFileTest, HalfPrecisionRoundsAndRefusesWhatIsTooLarge) {
+  ActivationMetadata metadata;
+  metadata.precision = "float16";
+  const std::vector<ActivationWriter::Layer> layers = {
+      {"conv1", {{0, 1}, {7, 7}, {7, 7}}, {Stage::kPreRelu}}};
+  {
+    auto writer = ActivationWriter::Create(path_, {"s"}, layers, metadata);
+    ASSERT_TRUE(writer.ok()) << writer.status();
+    ActivationMatrix values(1, 2);
+    values << 1.0f, 70000.0f;
+    const absl::Status status = writer->Write({"conv1", Stage::kPreRelu}, 0, values);
+    EXPECT_TRUE(absl::IsOutOfRange(status));
+    EXPECT_THAT(std::string(status.message()),
+                HasSubstr("conv1/pre_relu: stimulus \"s\", unit 1 is 70000, beyond "
+                          "float16's 65504; store float32"));
+    values << 1.0f / 3.0f, -1e-5f;
+    ASSERT_TRUE(writer->Write({"conv1", Stage::kPreRelu}, 0, values).ok());
+    ASSERT_TRUE(writer->Close().ok());
+  }
+  const auto file = ActivationFile::Open(path_);
+  EXPECT_EQ(file->metadata().precision, "float16");
+  const auto values = file->Read({"conv1", Stage::kPreRelu});
+  EXPECT_EQ((*values)(0, 0), 1365.0f / 4096.0f);   // 1/3 to 11 bits
+  EXPECT_EQ((*values)(0, 1), -168.0f * 0x1p-24f);  // in steps of 2^-24
+}
+
+TEST(HalfTest, RoundsToEvenAndKnowsItsLimits) {
+  EXPECT_EQ(RoundToHalf(1.0f + 0x1p-11f), 1.0f);                // a tie, down to even
+  EXPECT_EQ(RoundToHalf(1.0f + 3 * 0x1p-11f), 1.0f + 0x1p-9f);  // a tie, up to even
+  EXPECT_EQ(RoundToHalf(65504.0f), 65504.0f);
+  EXPECT_EQ(RoundToHalf(65519.0f), 65504.0f);
+  EXPECT_TRUE(std::isinf(RoundToHalf(65520.0f)));
+  EXPECT_TRUE(std::isinf(RoundToHalf(-1e10f)));
+  EXPECT_EQ(RoundToHalf(0x1p-24f), 0x1p-24f);
+  EXPECT_EQ(RoundToHalf(0x1p-26f), 0.0f);
+  EXPECT_TRUE(std::isnan(RoundToHalf(std::nanf(""))));
 }
 
 }  // namespace

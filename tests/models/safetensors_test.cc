@@ -79,6 +79,11 @@ TEST_F(SafetensorsTest, HostileHeadersAreRefused) {
       MessageAfter(with_header(
           R"({"a":{"dtype":"F32","shape":[4611686018427387904,8],"data_offsets":[0,0]}})")),
       HasSubstr("tensor \"a\": shape"));
+  // No values at all, but sizes whose product is beyond any integer.
+  EXPECT_THAT(
+      MessageAfter(with_header(R"({"a":{"dtype":"F32","shape":[0,9223372036854775807,4],)"
+                               R"("data_offsets":[0,0]}})")),
+      HasSubstr("is no tensor's"));
   EXPECT_THAT(MessageAfter(with_header(
                   R"({"a":{"dtype":"F8_E4M3","shape":[0],"data_offsets":[0,0]}})")),
               HasSubstr("has type F8_E4M3"));
