@@ -87,8 +87,9 @@ class Pipeline {
   absl::Status WriteConfig() const;
   std::filesystem::path ScoresFolder(const std::string& stimuli_name) const;
   CompareInput MakeCompareInput(const std::string& stimuli_name) const;
-  absl::Status CompareOne(const std::string& stimuli_name);
-  absl::Status CompareAll();
+  // True once the tables are written; false in a dry run, or with other ranks at work.
+  absl::StatusOr<bool> CompareOne(const std::string& stimuli_name);
+  absl::StatusOr<bool> CompareAll();
   absl::Status PrintSummary(bool json) const;
   absl::Status DrawAndWrite();
   std::string TrainingInWords(bool trained) const;

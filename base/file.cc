@@ -19,6 +19,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "base/status.h"
 
 namespace iat {
@@ -104,12 +105,14 @@ absl::Status WriteAtomically(const fs::path& path,
   absl::Status status = write(temporary);
   if (status.ok()) status = Flush(temporary);
   if (status.ok() && ::rename(temporary.c_str(), path.c_str()) != 0) {
-    status = ErrnoStatus(errno, absl::StrCat("cannot rename ", temporary.string(), " to ",
-                                             path.filename().string()));
+    status = ErrnoStatus(errno, absl::StrCat("cannot put ", path.string(), " in place"));
   }
   if (!status.ok()) {
     ::unlink(temporary.c_str());
-    return status;
+    // The temporary file is gone and was never the reader's concern.
+    return absl::Status(status.code(),
+                        absl::StrReplaceAll(status.message(),
+                                            {{temporary.string(), path.string()}}));
   }
   return Flush(path.has_parent_path() ? path.parent_path() : fs::path("."));
 }

@@ -25,7 +25,8 @@ target_compile_options(iat_warnings INTERFACE
 # Everything that changes code generation sits here, so that all targets agree
 # (Eigen's alignment depends on it) and can share one precompiled header.
 add_library(iat_codegen INTERFACE)
-target_include_directories(iat_codegen INTERFACE ${PROJECT_SOURCE_DIR})
+target_include_directories(iat_codegen INTERFACE
+  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:include/iat>)
 target_compile_options(iat_codegen INTERFACE
   $<$<BOOL:${IAT_NATIVE}>:-march=native>
   # Contracting a*b+c differently from one call site to the next would make
@@ -50,7 +51,12 @@ function(iat_library)
   if(sources)
     add_library(iat_${ARG_NAME} STATIC ${ARG_SRCS})
     target_link_libraries(iat_${ARG_NAME} PUBLIC iat_codegen ${ARG_DEPS}
-      PRIVATE iat_warnings ${ARG_PRIVATE_DEPS})
+      PRIVATE $<BUILD_INTERFACE:iat_warnings> ${ARG_PRIVATE_DEPS})
+    set(headers ${ARG_SRCS})
+    list(FILTER headers INCLUDE REGEX "\\.h$")
+    target_sources(iat_${ARG_NAME} PUBLIC FILE_SET HEADERS
+      BASE_DIRS ${PROJECT_SOURCE_DIR} FILES ${headers})
+    set_target_properties(iat_${ARG_NAME} PROPERTIES EXPORT_NAME ${ARG_NAME})
     if(ARG_TORCH)
       target_link_libraries(iat_${ARG_NAME} PUBLIC iat_torch)
       target_precompile_headers(iat_${ARG_NAME} REUSE_FROM iat_torch_pch)

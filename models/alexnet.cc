@@ -83,11 +83,15 @@ torch::Tensor AlexNet::Forward(torch::Tensor x, const TapContext& context) {
     if (context.Done()) return {};
     if (layer.pool) x = torch::max_pool2d(x, /*kernel_size=*/3, /*stride=*/2);
   }
-  x = torch::adaptive_avg_pool2d(x, {kPoolSize, kPoolSize}).flatten(1);
+  // 64 x 64 images leave one position, which the average pooling repeats. A broadcast
+  // view costs nothing; dropout, or flattening, writes the copies out.
+  x = x.size(2) == 1 && x.size(3) == 1
+          ? x.expand({-1, -1, kPoolSize, kPoolSize})
+          : torch::adaptive_avg_pool2d(x, {kPoolSize, kPoolSize});
   uint32_t index = 0;
   for (FullLayer& layer : fully_connected_) {
     x = context.Dropout(index++, x);
-    x = layer.linear(x);
+    x = layer.linear(x.flatten(1));
     if (layer.norm) x = layer.norm(x);
     x = context.Relu(layer.name, x);
     if (context.Done()) return {};

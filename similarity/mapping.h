@@ -121,6 +121,9 @@ class Mapping {
   virtual absl::Status CheckTargetStage(Stage stage) const;
   virtual absl::StatusOr<std::unique_ptr<FittedMapping>> Fit(
       FitProblem& problem) const = 0;
+  // Whether a target unit's fit is the same whichever other target units are there.
+  // Such a mapping is fitted on blocks of units, which bounds its memory.
+  virtual bool FitsUnitsAlone() const { return false; }
 };
 
 // Options of every mapping; each reads its own part.

@@ -1,6 +1,5 @@
 #include "training/trainer.h"
 
-#include <malloc.h>
 #include <torch/torch.h>
 
 #include <algorithm>
@@ -18,6 +17,7 @@
 #include "base/version.h"
 #include "models/safetensors.h"
 #include "training/batches.h"
+#include "training/memory.h"
 #include "training/quality.h"
 
 namespace iat {
@@ -30,14 +30,6 @@ constexpr int64_t kEvaluationBatch = 250;
 constexpr char kMetricsHeading[] =
     "step,epoch,loss,learning_rate,images_per_second,knn_top1,embedding_deviation,"
     "effective_rank\n";
-
-// Gradients and activations of the large layers are freed and asked for again at
-// every step. Left to itself malloc returns them to the kernel, which then clears
-// hundreds of megabytes of pages a step.
-void KeepFreedMemory() {
-  mallopt(M_MMAP_MAX, 0);
-  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
-}
 
 struct HeldOut {
   std::vector<int64_t> training, test;  // rows of the packed set

@@ -38,9 +38,9 @@ TEST_F(FileTest, AFailedWriteKeepsTheOldFile) {
   ASSERT_TRUE(WriteFileAtomically(path, "old").ok());
   const absl::Status status = WriteAtomically(path, [](const fs::path& temporary) {
     std::ofstream(temporary) << "half";
-    return absl::InternalError("broke off");
+    return absl::InternalError(temporary.string() + ": broke off");
   });
-  EXPECT_EQ(status.message(), "broke off");
+  EXPECT_EQ(status.message(), path.string() + ": broke off");
   EXPECT_EQ(ReadFile(path).value(), "old");
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_), {}), 1);
 }
