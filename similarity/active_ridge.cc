@@ -25,6 +25,10 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr double kSmallestFloatError = 1e-4;
 constexpr float kSmallestFreedom = 1e-6f;
 
+// Generalised cross-validation, the leave-one-out error with the mean leverage for every
+// stimulus, passes over penalties that it puts so far above its best.
+constexpr double kPlausible = 1.1;
+
 // Estimated leave-one-out errors are never trusted to less than this share.
 constexpr double kSmallestMargin = 1e-4;
 
@@ -149,31 +153,50 @@ class BlockSolver {
     const Eigen::VectorXd right = tridiagonal.Apply(true, projected_.col(c));
     std::vector<TridiagonalFactor> factors;
     Eigen::MatrixXd rotated(r_, num_penalties);
-    Eigen::VectorXd sum_of_leverages(num_penalties);
+    Eigen::ArrayXd sum_of_leverages(num_penalties), generalised(num_penalties);
     for (Eigen::Index l = 0; l < num_penalties; ++l) {
       const double penalty = penalties[l] / unit_;
       factors.emplace_back(tridiagonal, penalty);
       rotated.col(l) = factors[l].Solve(right) / unit_;
-      if (l == 0 && !(norm * norm - right.dot(rotated.col(l)) >
-                      kSmallestFloatError * norm * norm)) {
-        return absl::OkStatus();
-      }
       sum_of_leverages(l) =
           static_cast<double>(r_) - penalty * InverseTrace(tridiagonal, penalty);
+      const double training = norm * norm - right.dot(rotated.col(l)) -
+                              penalties[l] * rotated.col(l).squaredNorm();
+      if (l == 0 && !(training > kSmallestFloatError * norm * norm)) {
+        return absl::OkStatus();
+      }
+      const double freedom = 1.0 - (1.0 + sum_of_leverages(l)) / count;
+      generalised(l) = training / (freedom * freedom);
     }
-    const Eigen::MatrixXd weights = tridiagonal.Apply(false, rotated);
+
+    // In what follows, positions are those among the plausible penalties.
+    std::vector<Eigen::Index> plausible;
+    for (Eigen::Index l = 0; l < num_penalties; ++l) {
+      if (generalised(l) <= kPlausible * generalised.minCoeff()) plausible.push_back(l);
+    }
+    std::vector<double> plausible_penalties;
+    std::vector<TridiagonalFactor> plausible_factors;
+    for (const Eigen::Index l : plausible) {
+      plausible_penalties.push_back(penalties[l]);
+      plausible_factors.push_back(factors[l]);
+    }
+    const Eigen::MatrixXd weights =
+        tridiagonal.Apply(false, rotated(Eigen::all, plausible));
     const Eigen::ArrayXf values = (masked_.col(c)(active) / norm).cast<float>();
     const Eigen::MatrixXf coefficients =
         (weights * (std::sqrt(unit_) / norm)).cast<float>();
 
     Search& search = searches_[c];
-    const std::vector<Eigen::Index> candidates =
-        Candidates(penalties, sum_of_leverages, coefficients, values);
+    const std::vector<Eigen::Index> candidates = Candidates(
+        plausible_penalties, sum_of_leverages(plausible), coefficients, values);
     Eigen::Index best = candidates.front();
-    if (candidates.size() > 1) best = Compare(tridiagonal, factors, candidates, values);
+    if (candidates.size() > 1) {
+      best = Compare(tridiagonal, plausible_factors, candidates, values);
+    }
     search.freedom = freedom_.col(best).head(values.size());
-    search.penalty = penalties[best];
-    search.at_edge = num_penalties > 1 && (best == 0 || best + 1 == num_penalties);
+    search.penalty = plausible_penalties[best];
+    search.at_edge = num_penalties > 1 &&
+                     (plausible[best] == 0 || plausible[best] + 1 == num_penalties);
     gram_.diagonal().array() += search.penalty / unit_;
     const auto cholesky = Cholesky(gram_);
     if (!cholesky.ok()) return absl::OkStatus();  // left to float64

@@ -12,7 +12,9 @@
 //          stimuli is close to diagonal. Per target: A in float32 tiles summed in
 //          float64, over the active or the inactive stimuli, whichever are fewer; its
 //          tridiagonal form, which gives the weights and the sum of leverages at every
-//          penalty in O(units). Leave-one-out divides a residual by 1 - 1/m - h_i;
+//          penalty in O(units), and so generalised cross-validation, which passes over
+//          penalties that are 10 % above its best. Leave-one-out divides a residual by
+//          1 - 1/m - h_i;
 //          exact leverages of all stimuli, h_i = x_i' (A + penalty I)^-1 x_i, would cost
 //          most of the fit, so they are first estimated as
 //            h_i = c g_i / (1 + c g_i),  g_i = sum_k x_ik^2 / (A_kk + penalty),

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "similarity/centring.h"
 #include "similarity/linear_algebra.h"
 #include "similarity/logistic.h"
 
@@ -197,18 +197,12 @@ void FinishPaths(const LogisticDesign& design, std::deque<Path>& paths) {
   }
 }
 
-absl::Status CheckTarget(const SourceBasis& basis, const Eigen::MatrixXd& target) {
-  if (target.rows() == basis.num_stimuli()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("source has ", basis.num_stimuli(),
-                                                 " stimuli, target has ", target.rows()));
-}
-
 }  // namespace
 
 absl::StatusOr<GateFit> FitGates(SourceData& source, const Eigen::MatrixXd& target,
                                  const LogisticRidgeOptions& options) {
   IAT_ASSIGN_OR_RETURN(const SourceBasis* basis, source.StandardisedBasis());
-  IAT_RETURN_IF_ERROR(CheckTarget(*basis, target));
+  IAT_RETURN_IF_ERROR(CheckTarget(basis->num_stimuli(), target));
   const Eigen::Index t = target.cols();
   const LogisticDesign design(*basis);
   std::vector<double> penalties = options.logistic_penalties;
@@ -251,7 +245,7 @@ absl::StatusOr<Eigen::MatrixXf> OutOfFoldMargins(SourceData& source,
                                                  const GateFit& gates,
                                                  const LogisticRidgeOptions& options) {
   IAT_ASSIGN_OR_RETURN(const SourceBasis* basis, source.StandardisedBasis());
-  IAT_RETURN_IF_ERROR(CheckTarget(*basis, target));
+  IAT_RETURN_IF_ERROR(CheckTarget(basis->num_stimuli(), target));
   const LogisticDesign design(*basis);
   std::deque<Path> paths;
   std::vector<Eigen::Index> units;

@@ -149,20 +149,19 @@ class LeaveOneOutSearch {
   }
 
   // What has to be evaluated next: the smallest estimate while it is below all that was
-  // evaluated, then whatever could still be best.
+  // evaluated, then the neighbours of the best, as long as their estimates' uncertainty
+  // lets them be better.
   std::vector<Eigen::Index> Open(const Target& target) const {
-    const double best = target.error(target.best);
     Eigen::Index smallest = 0;
     target.error.minCoeff(&smallest);
     if (!target.evaluated[smallest]) return {smallest};
     std::vector<Eigen::Index> open;
-    for (Eigen::Index l = 0; l < num_penalties_; ++l) {
+    for (const Eigen::Index l : {target.best - 1, target.best + 1}) {
+      if (l < 0 || l >= num_penalties_ || target.evaluated[l]) continue;
       const double decades =
           std::abs(std::log10(penalties_[l] / penalties_[target.best]));
-      if (!target.evaluated[l] &&
-          target.error(l) * (1.0 - kUncertaintyPerDecade * decades) <= best) {
-        open.push_back(l);
-      }
+      const double lowest = target.error(l) * (1.0 - kUncertaintyPerDecade * decades);
+      if (lowest <= target.error(target.best)) open.push_back(l);
     }
     return open;
   }

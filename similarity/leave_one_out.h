@@ -10,10 +10,11 @@
 //          be best are evaluated. Training errors are known at every penalty without
 //          predictions, and the squared residuals at one penalty weighted by 1 / (1 -
 //          h)^2 at another say how much larger than the training error there the
-//          leave-one-out error is; this estimate is good to 4e-3 of itself a decade away.
-//          The search starts where generalised cross-validation is smallest, follows the
-//          estimate until it stays, and evaluates every penalty that the estimate's
-//          uncertainty leaves open.
+//          leave-one-out error is: an estimate good to 4e-3 of itself a decade away. The
+//          search starts where generalised cross-validation is smallest, goes to the
+//          smallest estimate until it stays, then evaluates the neighbours of the best
+//          for as long as their uncertainty lets them be better. Within that uncertainty
+//          of the best, errors are taken to fall to one minimum and to rise from it.
 // Accuracy Errors are float32 products summed in float64 where a target's training error
 //          at the smallest penalty is above 1e-4 of its variance, float64 below.
 
