@@ -13,6 +13,7 @@
 #include "app/provenance.h"
 #include "app/run_config.h"
 #include "app/show.h"
+#include "app/weights_commands.h"
 #include "base/parallel.h"
 #include "base/status.h"
 #include "base/workers.h"
@@ -136,6 +137,8 @@ int Main(int argc, char** argv) {
        [](Pipeline& pipeline, bool) { return pipeline.Train(); }},
       {"extract", "activations for the stimulus sets", FileLock::Mode::kShared,
        [](Pipeline& pipeline, bool) { return pipeline.Extract(); }},
+      {"probe", "linear probes of the animals' features", FileLock::Mode::kShared,
+       [](Pipeline& pipeline, bool json) { return pipeline.Probe(json); }},
       {"compare", "mappings between animals -> scores", FileLock::Mode::kShared,
        [](Pipeline& pipeline, bool json) { return pipeline.Compare(json); }},
   };
@@ -160,6 +163,8 @@ int Main(int argc, char** argv) {
   });
 
   AddImageCommands(app, [&](const absl::Status& status) { exit_code = Finish(status); });
+  AddWeightsCommands(app,
+                     [&](const absl::Status& status) { exit_code = Finish(status); });
 
   std::string show_path;
   CLI::App* show = app.add_subcommand("show", "what any file of ours holds, in words");

@@ -49,13 +49,17 @@ std::filesystem::path Pipeline::ScoresFolder(const std::string& stimuli_name) co
 CompareInput Pipeline::MakeCompareInput(const std::string& stimuli_name) const {
   CompareInput input;
   input.stimuli = stimuli_name;
-  for (const bool trained : {true, false}) {
-    std::vector<std::filesystem::path> files;
-    for (const Animal& animal : config_.family.Animals()) {
-      if (animal.trained != trained) continue;
-      files.push_back(folder_ / "activations" / stimuli_name / (animal.name + ".nc"));
-    }
-    if (!files.empty()) input.families.push_back(std::move(files));
+  std::vector<std::filesystem::path> trained, untrained, imported;
+  for (const Animal& animal : config_.family.Animals()) {
+    auto& files = !animal.imported.empty() ? imported
+                  : animal.trained         ? trained
+                                           : untrained;
+    files.push_back(folder_ / "activations" / stimuli_name / (animal.name + ".nc"));
+  }
+  // One imported animal beside a family has nothing of its kind to compare with.
+  if (imported.size() == 1 && !trained.empty()) imported.clear();
+  for (auto* files : {&trained, &untrained, &imported}) {
+    if (!files->empty()) input.families.push_back(std::move(*files));
   }
   return input;
 }
@@ -141,6 +145,9 @@ absl::Status Pipeline::PrintSummary(bool json) const {
 
 std::string Pipeline::TrainingInWords(bool trained) const {
   if (!trained) return "initial weights, no training";
+  if (config_.family.seeds.empty()) {
+    return absl::StrCat("weights of other programs, ", config_.model.Name());
+  }
   std::string images = "images";
   if (const auto set = PackedSet::Open(folder_ / "images" / "training"); set.ok()) {
     images = absl::StrCat(set->size(), config_.images.source == "dead-leaves"
@@ -156,6 +163,7 @@ TrainingQuality Pipeline::Quality(std::vector<std::string>& warnings) const {
   TrainingQuality quality;
   quality.loss_name = WordsOf(config_.training.objective.name).loss_name;
   for (const Animal& animal : config_.family.Animals()) {
+    if (!animal.imported.empty()) continue;  // learned elsewhere
     auto curve =
         ReadTrainingCurve(folder_ / "models" / animal.name / "metrics.csv", animal.name);
     if (!curve.ok()) {

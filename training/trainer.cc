@@ -9,6 +9,8 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "base/csv.h"
 #include "base/file.h"
 #include "base/fingerprint.h"
@@ -16,7 +18,10 @@
 #include "base/status.h"
 #include "base/version.h"
 #include "models/safetensors.h"
+#include "models/weight_import.h"
 #include "training/batches.h"
+#include "training/checkpoint.h"
+#include "training/evaluation_images.h"
 #include "training/memory.h"
 #include "training/quality.h"
 
@@ -26,38 +31,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr int64_t kEvaluationBatch = 250;
-constexpr char kMetricsHeading[] =
-    "step,epoch,loss,learning_rate,images_per_second,knn_top1,embedding_deviation,"
-    "effective_rank\n";
-
-struct HeldOut {
-  std::vector<int64_t> training, test;  // rows of the packed set
-};
-
-// The same images for every animal, so that their accuracies compare. Sets without
-// labels hold nothing out: there is nothing to score.
-HeldOut ChooseHeldOut(const PackedSet& images, int64_t knn_images) {
-  HeldOut rows;
-  const int64_t n = images.size();
-  const int64_t num_test = images.num_labels() > 1 ? std::min(knn_images, n / 5) : 0;
-  const std::vector<int64_t> order = RandomStream(0, "held-out").Permutation(n);
-  rows.test.assign(order.begin(), order.begin() + num_test);
-  rows.training.assign(order.begin() + num_test, order.end());
-  std::sort(rows.test.begin(), rows.test.end());
-  std::sort(rows.training.begin(), rows.training.end());
-  return rows;
-}
-
-// An image as the network takes it. Sets packed larger, for augmentation at a larger
-// work_size, have their last resize still before them.
-Image NetworkInput(const PackedSet& set, int64_t row) {
-  Image image{set.height(), set.width(), {}};
-  const uint8_t* pixels = set.pixels(row);
-  image.pixels.assign(pixels, pixels + size_t{3} * image.height * image.width);
-  if (image.height == kInputSide && image.width == kInputSide) return image;
-  return Resize(image, kInputSide, kInputSide);
-}
 
 class TrainingRun {
  public:
@@ -65,18 +38,24 @@ class TrainingRun {
       : job_(job),
         options_(job.options),
         device_(job.device),
-        rows_(ChooseHeldOut(*job.images, job.options.knn_images)) {}
+        rows_(ChooseHeldOut(*job.images, job.options.knn_images)),
+        checkpoints_(job.folder, job.options.keep_last),
+        metrics_(job.folder) {}
 
   absl::Status Run();
 
  private:
   absl::Status Prepare();
   absl::Status Resume();
-  absl::Status SaveCheckpoint() const;
+  // False: the checkpoint is of another model, recipe or image set. After an error
+  // the run is in no state to go on without another Prepare or Restore.
+  absl::StatusOr<bool> Restore(const fs::path& path);
+  absl::Status SaveCheckpoint();
   absl::Status SaveWeights() const;
   absl::Status Report(TrainingProgress progress, const EmbeddingSpread& spread);
   absl::StatusOr<double> Step();
-  double Knn();
+  // Puts both accuracies in; NaN where nothing is held out.
+  void MeasureKnn(TrainingProgress& progress);
   torch::Tensor Features(const std::vector<int64_t>& rows);
   void Message(absl::string_view text) const {
     if (job_.message) job_.message(text);
@@ -91,7 +70,8 @@ class TrainingRun {
   std::shared_ptr<Objective> objective_;
   std::unique_ptr<BatchMaker> batches_;
   std::unique_ptr<Optimizer> optimizer_;
-  std::string metrics_ = kMetricsHeading;
+  CheckpointFolder checkpoints_;
+  TrainingMetrics metrics_;
   torch::Tensor embeddings_;  // of the last step
   int64_t step_ = 0;          // steps done
   int64_t num_steps_ = 0;
@@ -137,19 +117,46 @@ absl::Status TrainingRun::Prepare() {
 }
 
 absl::Status TrainingRun::Resume() {
-  const fs::path path = job_.folder / "checkpoint.safetensors";
-  if (!fs::exists(path)) return absl::OkStatus();
-  auto file = ReadTensors(path);
-  if (!file.ok()) {
-    Message(absl::StrCat("starting afresh: ", file.status().message()));
-    return absl::OkStatus();
+  std::vector<std::string> damages;
+  bool of_another = false;
+  for (const fs::path& path : checkpoints_.FurthestFirst(batches_->steps_per_epoch())) {
+    const absl::StatusOr<bool> restored = Restore(path);
+    if (!restored.ok()) {
+      damages.emplace_back(restored.status().message());
+    } else if (!*restored) {
+      of_another = true;
+    } else {
+      for (const std::string& damage : damages) {
+        Message(absl::StrCat(damage, "; going on from the checkpoint before it"));
+      }
+      Message(absl::StrCat("resuming at step ", step_, " of ", num_steps_));
+      return absl::OkStatus();
+    }
   }
-  if (file->metadata["fingerprint"] != fingerprint_) {
+  if (!damages.empty()) {
+    Message(absl::StrCat("starting afresh: ", absl::StrJoin(damages, "; ")));
+    step_ = 0;
+    return Prepare();  // what a damaged checkpoint may have left half restored
+  }
+  if (of_another) {
     Message("starting afresh: the checkpoint is of another model, recipe or image set");
-    return absl::OkStatus();
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> TrainingRun::Restore(const fs::path& path) {
+  IAT_ASSIGN_OR_RETURN(TensorFile file, ReadTensors(path));
+  if (file.metadata["fingerprint"] != fingerprint_) return false;
+  int64_t step = 0, steps_since_report = 0;
+  double loss_sum = 0.0;
+  if (!absl::SimpleAtoi(file.metadata["step"], &step) ||
+      !absl::SimpleAtod(file.metadata["loss_sum"], &loss_sum) ||
+      !absl::SimpleAtoi(file.metadata["steps_since_report"], &steps_since_report)) {
+    return absl::DataLossError(absl::StrCat(
+        path.string(), ": step, loss_sum or steps_since_report is not a number"));
   }
   std::map<std::string, std::map<std::string, torch::Tensor>> parts;
-  for (const auto& [name, tensor] : file->tensors) {
+  for (const auto& [name, tensor] : file.tensors) {
     const size_t dot = name.find('.');
     parts[name.substr(0, dot)][name.substr(dot + 1)] = tensor;
   }
@@ -164,18 +171,15 @@ absl::Status TrainingRun::Resume() {
     }
     torch::Tensor(tensor).copy_(found->second);
   }
-  if (!absl::SimpleAtoi(file->metadata["step"], &step_) ||
-      !absl::SimpleAtod(file->metadata["loss_sum"], &loss_sum_) ||
-      !absl::SimpleAtoi(file->metadata["steps_since_report"], &steps_since_report_)) {
-    return absl::DataLossError(absl::StrCat(
-        path.string(), ": step, loss_sum or steps_since_report is not a number"));
-  }
-  metrics_ = file->metadata["metrics"];
-  Message(absl::StrCat("resuming at step ", step_, " of ", num_steps_));
-  return absl::OkStatus();
+  step_ = step;
+  loss_sum_ = loss_sum;
+  steps_since_report_ = steps_since_report;
+  metrics_.GoOnFrom(step, file.metadata["metrics"]);
+  checkpoints_.GoOnFrom(path, step);
+  return true;
 }
 
-absl::Status TrainingRun::SaveCheckpoint() const {
+absl::Status TrainingRun::SaveCheckpoint() {
   TensorFile file;
   for (const auto& [name, tensor] : StateDict(*model_))
     file.tensors["model." + name] = tensor;
@@ -189,8 +193,8 @@ absl::Status TrainingRun::SaveCheckpoint() const {
                    {"step", absl::StrCat(step_)},
                    {"loss_sum", TomlNumber(loss_sum_)},
                    {"steps_since_report", absl::StrCat(steps_since_report_)},
-                   {"metrics", metrics_}};
-  return WriteTensors(job_.folder / "checkpoint.safetensors", file);
+                   {"metrics", metrics_.csv()}};
+  return checkpoints_.Save(step_, file);
 }
 
 absl::Status TrainingRun::SaveWeights() const {
@@ -211,35 +215,19 @@ absl::Status TrainingRun::SaveWeights() const {
 }
 
 torch::Tensor TrainingRun::Features(const std::vector<int64_t>& rows) {
-  const torch::NoGradGuard no_grad;
-  model_->eval();
-  std::vector<torch::Tensor> features;
-  const int64_t n = static_cast<int64_t>(rows.size());
-  for (int64_t begin = 0; begin < n; begin += kEvaluationBatch) {
-    const int64_t end = std::min(n, begin + kEvaluationBatch);
-    auto images = torch::empty({end - begin, 3, kInputSide, kInputSide});
-    for (int64_t i = begin; i < end; ++i) {
-      NormalizeInto(NetworkInput(*job_.images, rows[i]).pixels.data(), kInputSide,
-                    kInputSide, images[i - begin].data_ptr<float>());
-    }
-    features.push_back(model_->Forward(images.to(device_), {}).to(torch::kCPU));
-  }
-  model_->train();
-  return torch::cat(features);
+  return FeaturesOf(*model_, *job_.images, rows, device_);
 }
 
-double TrainingRun::Knn() {
-  if (rows_.test.empty()) return kNan;
-  const auto labels = [&](const std::vector<int64_t>& rows) {
-    std::vector<int> values;
-    for (const int64_t row : rows) values.push_back(job_.images->labels()[row]);
-    return values;
-  };
+void TrainingRun::MeasureKnn(TrainingProgress& progress) {
+  if (rows_.test.empty()) return;
   std::vector<int64_t> references = rows_.training;
   RandomStream(0, "knn-references").Shuffle(references);
   references.resize(std::min<size_t>(references.size(), options_.knn_references));
-  return KnnAccuracy(Features(references), labels(references), Features(rows_.test),
-                     labels(rows_.test), options_.knn_k);
+  const std::vector<double> accuracies = KnnAccuracies(
+      Features(references), LabelsOf(*job_.images, references), Features(rows_.test),
+      LabelsOf(*job_.images, rows_.test), {1, options_.knn_k});
+  progress.knn_top1 = accuracies[0];
+  progress.knn_weighted_top1 = accuracies[1];
 }
 
 absl::StatusOr<double> TrainingRun::Step() {
@@ -274,24 +262,17 @@ absl::Status TrainingRun::Report(TrainingProgress progress,
   if (progress.collapsed && objective_) {
     progress.collapse_advice = objective_->CollapseAdvice();
   }
-  absl::StrAppend(
-      &metrics_,
-      CsvLine({absl::StrCat(progress.step), absl::StrCat(progress.epoch),
-               FormatNumber(progress.loss), FormatNumber(progress.learning_rate),
-               FormatNumber(progress.images_per_second), FormatNumber(progress.knn_top1),
-               FormatNumber(progress.embedding_deviation),
-               FormatNumber(progress.effective_rank)}),
-      "\n");
+  IAT_RETURN_IF_ERROR(metrics_.Add(progress));
   if (job_.progress) job_.progress(progress);
-  return WriteFileAtomically(job_.folder / "metrics.csv", metrics_);
+  return absl::OkStatus();
 }
 
 absl::Status TrainingRun::Run() {
   IAT_RETURN_IF_ERROR(Prepare());
   if (!job_.animal.trained) {
     step_ = num_steps_ = 0;
-    const TrainingProgress start{
-        .loss = kNan, .images_per_second = kNan, .knn_top1 = Knn()};
+    TrainingProgress start{.loss = kNan, .images_per_second = kNan};
+    MeasureKnn(start);
     const EmbeddingSpread spread =
         MeasureSpread(torch::nn::functional::normalize(Features(
             {rows_.training.begin(),
@@ -319,23 +300,26 @@ absl::Status TrainingRun::Run() {
     // Rows stand at fixed steps, so that an interruption changes none of them.
     if (step_ % options_.log_every == 0 || knn) {
       const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-      IAT_RETURN_IF_ERROR(Report(
-          {.step = step_,
-           .epoch = epoch,
-           .loss = loss_sum_ / static_cast<double>(steps_since_report_),
-           .learning_rate = LearningRate(options_.schedule, step_ - 1,
-                                         batches_->steps_per_epoch(), options_.epochs),
-           .images_per_second =
-               static_cast<double>(steps_timed * options_.batch_size) / seconds,
-           .knn_top1 = knn ? Knn() : kNan},
-          MeasureSpread(embeddings_)));
+      TrainingProgress progress{
+          .step = step_,
+          .epoch = epoch,
+          .loss = loss_sum_ / static_cast<double>(steps_since_report_),
+          .learning_rate = LearningRate(options_.schedule, step_ - 1,
+                                        batches_->steps_per_epoch(), options_.epochs),
+          .images_per_second =
+              static_cast<double>(steps_timed * options_.batch_size) / seconds};
+      if (knn) MeasureKnn(progress);
+      IAT_RETURN_IF_ERROR(Report(progress, MeasureSpread(embeddings_)));
       loss_sum_ = 0.0;
       steps_since_report_ = steps_timed = 0;
       start = Clock::now();
     }
-    if (last || stop || step_ % options_.checkpoint_every == 0) {
+    const bool keep = options_.keep_every_epochs > 0 && epoch_end &&
+                      epoch % options_.keep_every_epochs == 0;
+    if (last || stop || keep || step_ % options_.checkpoint_every == 0) {
       IAT_RETURN_IF_ERROR(SaveCheckpoint());
     }
+    if (keep) IAT_RETURN_IF_ERROR(checkpoints_.KeepForGood(epoch));
     if (stop && !last) {
       return absl::CancelledError(absl::StrCat("stopped at step ", step_, " of ",
                                                num_steps_,
@@ -343,6 +327,33 @@ absl::Status TrainingRun::Run() {
     }
   }
   return SaveWeights();
+}
+
+absl::Status ImportAnimal(const TrainingJob& job) {
+  const std::string name = job.animal.imported.string();
+  IAT_ASSIGN_OR_RETURN(ImportedWeights weights, ImportWeights(job.animal.imported));
+  IAT_ASSIGN_OR_RETURN(const auto wanted, StateShapes(job.model));
+  IAT_ASSIGN_OR_RETURN(const auto found, StateShapes(weights.model));
+  if (wanted != found) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(job.animal.name, ": ", name, " is ", weights.model.Name(),
+                     ", the config's [model] ", job.model.Name(),
+                     "; animals that are compared share one architecture"));
+  }
+  for (const absl::string_view line :
+       absl::StrSplit(weights.Text(), '\n', absl::SkipEmpty())) {
+    if (job.message) job.message(line);
+  }
+  IAT_ASSIGN_OR_RETURN(const std::string digest, Sha256OfFile(job.animal.imported));
+  TensorFile file{.tensors = std::move(weights.state), .metadata = weights.metadata};
+  file.metadata["fingerprint"] = TrainingFingerprint(job);
+  file.metadata["animal"] = job.animal.name;
+  file.metadata["architecture"] = job.model.architecture;
+  file.metadata["width"] = FormatNumber(job.model.width);
+  file.metadata["imported_from"] = name;
+  file.metadata["imported_sha256"] = digest;
+  file.metadata["iat_version"] = std::string(Version());
+  return WriteTensors(job.folder / "weights.safetensors", file);
 }
 
 }  // namespace
@@ -382,6 +393,11 @@ void TrainingOptions::Describe(OptionVisitor& visitor) {
                   "threads inside one network's arithmetic; part of the result");
   visitor.Integer("checkpoint_every", checkpoint_every, {.min = 1},
                   "steps between checkpoints");
+  visitor.Integer("keep_last", keep_last, {.min = 1, .max = 1000},
+                  "newest checkpoints kept; training goes on from the one before a "
+                  "damaged one");
+  visitor.Integer("keep_every_epochs", keep_every_epochs, {.min = 0},
+                  "epochs between checkpoints kept for good; 0: none");
   visitor.Integer("log_every", log_every, {.min = 1},
                   "steps between rows of metrics.csv");
   visitor.Integer(
@@ -390,7 +406,9 @@ void TrainingOptions::Describe(OptionVisitor& visitor) {
       "(at most a fifth)");
   visitor.Integer("knn_references", knn_references, {.min = 1},
                   "training images among which neighbours are sought");
-  visitor.Integer("knn_k", knn_k, {.min = 1}, "neighbours that vote");
+  visitor.Integer("knn_k", knn_k, {.min = 1},
+                  "neighbours that vote for knn_weighted_top1; knn_top1 asks the nearest "
+                  "alone");
   visitor.Integer("knn_every", knn_every, {.min = 0},
                   "epochs between accuracies; 0: at the end only");
   objective.Describe(visitor);
@@ -399,6 +417,11 @@ void TrainingOptions::Describe(OptionVisitor& visitor) {
 }
 
 std::string TrainingFingerprint(const TrainingJob& job) {
+  if (!job.animal.imported.empty()) {
+    const auto digest = Sha256OfFile(job.animal.imported);
+    return Sha256(absl::StrCat(OptionsText(job.model),
+                               "imported = ", digest.ok() ? *digest : "missing", "\n"));
+  }
   std::string text =
       absl::StrCat(OptionsText(job.model), "init_seed = ", job.animal.init_seed,
                    "\nimages = ", job.images->Fingerprint(), "\n");
@@ -407,6 +430,8 @@ std::string TrainingFingerprint(const TrainingJob& job) {
     TrainingOptions recipe = job.options;
     const TrainingOptions defaults;
     recipe.checkpoint_every = defaults.checkpoint_every;
+    recipe.keep_last = defaults.keep_last;
+    recipe.keep_every_epochs = defaults.keep_every_epochs;
     recipe.log_every = defaults.log_every;
     recipe.knn_references = defaults.knn_references;
     recipe.knn_k = defaults.knn_k;
@@ -431,6 +456,7 @@ absl::Status Train(const TrainingJob& job) {
   KeepFreedMemory();
   torch::set_num_threads(static_cast<int>(job.options.threads_per_model));
   try {
+    if (!job.animal.imported.empty()) return ImportAnimal(job);
     return TrainingRun(job).Run();
   } catch (const c10::Error& error) {
     return absl::InternalError(

@@ -159,6 +159,43 @@ TEST(LogisticTest, TheFastPathChoosesWhatConvergedFoldsChoose) {
   }
 }
 
+// Of the chosen penalty's folds, whether they were fitted to choose it or, with a single
+// penalty, for their margins alone.
+TEST(LogisticTest, OutOfFoldMarginsAreThoseOfTheFoldThatLeftTheStimulusOut) {
+  Planted data = MakePlanted(400, 6, 3, 0.7);
+  data.y.col(2).setZero();
+  data.y(17, 2) = 1.0;  // a single active stimulus makes no folds
+  SourceData source(data.x);
+  const Eigen::MatrixXd z = source.standardiser().Apply(data.x);
+  for (const std::vector<double>& grid :
+       {std::vector{5.0}, std::vector{500.0, 5.0, 0.5}}) {
+    LogisticRidgeOptions options;
+    options.logistic_penalties = grid;
+    const auto gates = FitGates(source, data.y, options);
+    ASSERT_TRUE(gates.ok()) << gates.status();
+    const auto margins = OutOfFoldMargins(source, data.y, *gates, options);
+    ASSERT_TRUE(margins.ok()) << margins.status();
+    for (Eigen::Index j = 0; j < 2; ++j) {
+      const Eigen::VectorXd active = (data.y.col(j).array() > 0.0).cast<double>();
+      std::vector<std::vector<Eigen::Index>> in(3), out(3);
+      int seen[2] = {0, 0};
+      for (Eigen::Index i = 0; i < 400; ++i) {
+        const int fold = seen[active(i) > 0]++ % 3;
+        for (int f = 0; f < 3; ++f) (f == fold ? out : in)[f].push_back(i);
+      }
+      for (int f = 0; f < 3; ++f) {
+        const Eigen::VectorXd newton =
+            NewtonMargins(z(in[f], Eigen::all), active(in[f]), gates->logistic_penalty(j),
+                          z(out[f], Eigen::all));
+        // Folds are solved to 4e-6 nats a stimulus: margins to a few thousandths.
+        EXPECT_LT((margins->col(j)(out[f]).cast<double>() - newton).norm(),
+                  0.01 * newton.norm());
+      }
+    }
+    EXPECT_TRUE(std::isnan((*margins)(0, 2)));
+  }
+}
+
 TEST(LogisticRidgeTest, RecoversAPlantedReluClearlyAboveRidge) {
   const Planted data = MakePlanted(2000, 10, 20, 0.05);
   const double ridge = MedianR2("ridge", data), clamped = MedianR2("ridge_clamped", data);

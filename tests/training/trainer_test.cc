@@ -7,9 +7,13 @@
 #include <cmath>
 #include <functional>
 #include <map>
+#include <set>
+#include <stdexcept>
 
+#include "absl/strings/str_cat.h"
 #include "base/csv.h"
 #include "base/file.h"
+#include "base/random.h"
 #include "models/safetensors.h"
 #include "tests/training/small_world.h"
 #include "training/autoencoder.h"
@@ -155,7 +159,8 @@ TEST_P(EveryObjectiveTest, TheLossFallsBelowThatOfUninformedEmbeddings) {
   const CsvTable metrics = Metrics(job);
   EXPECT_THAT(metrics.columns,
               ElementsAre("step", "epoch", "loss", "learning_rate", "images_per_second",
-                          "knn_top1", "embedding_deviation", "effective_rank"));
+                          "knn_top1", "knn_weighted_top1", "embedding_deviation",
+                          "effective_rank"));
   ASSERT_EQ(metrics.rows.size(), 10u);
   EXPECT_EQ(Cell(metrics, 9, "step"), 80);
   EXPECT_EQ(Cell(metrics, 9, "epoch"), 40);
@@ -237,6 +242,49 @@ TEST_P(EveryObjectiveTest, GoingOnAfterAStopEqualsAnUninterruptedRun) {
   }
 }
 
+// Dying while it reports leaves what a SIGKILL would: the last checkpoint, and metrics
+// and events beyond it.
+TEST_P(EveryObjectiveTest, KilledAtTenRandomStepsItArrivesAtTheSameWeights) {
+  const auto with_steps = [&](const std::string& folder) {
+    TrainingJob job = Job(GetParam(), folder);
+    job.options.epochs = 8;  // 32 steps
+    job.options.log_every = 1;
+    return job;
+  };
+  const TrainingJob whole = with_steps("whole");
+  ASSERT_TRUE(Train(whole).ok());
+  TrainingJob killed = with_steps("killed");
+  RandomStream stream(11, "kills");
+  int64_t done = 0;  // steps of the last checkpoint
+  for (int kill = 0; kill < 10; ++kill) {
+    const int64_t at = done + 1 + static_cast<int64_t>(stream.UniformInt(5));
+    killed.progress = [&](const TrainingProgress& progress) {
+      if (progress.step == at) throw std::runtime_error("killed");
+    };
+    ASSERT_EQ(Train(killed).message(), "seed-001: killed") << "step " << at;
+    done = (at - 1) / 3 * 3;  // a checkpoint follows the report of its step
+  }
+  EXPECT_GE(done, 9);  // it did get on
+  killed.progress = nullptr;
+  ASSERT_TRUE(Train(killed).ok());
+  EXPECT_EQ(messages_.back(), absl::StrCat("resuming at step ", done, " of 32"));
+  EXPECT_EQ(Sha256(WeightBytes(killed)), Sha256(WeightBytes(whole)));
+  EXPECT_EQ(TimelessMetrics(killed).rows, TimelessMetrics(whole).rows);
+  // TensorBoard's file has every step once, with the numbers of the table.
+  const auto bytes = ReadFile(killed.folder / "events.out.tfevents.iat");
+  ASSERT_TRUE(bytes.ok()) << bytes.status();
+  const std::vector<Event> events = ParseEvents(*bytes);
+  ASSERT_EQ(events.size(), 33u);
+  const CsvTable metrics = Metrics(killed);
+  for (size_t i = 1; i < events.size(); ++i) {
+    EXPECT_EQ(events[i].step, static_cast<int64_t>(i));
+    ASSERT_FALSE(events[i].scalars.empty());
+    EXPECT_EQ(events[i].scalars[0].first, "loss");
+    EXPECT_FLOAT_EQ(events[i].scalars[0].second,
+                    static_cast<float>(Cell(metrics, i - 1, "loss")));
+  }
+}
+
 TEST_P(EveryObjectiveTest, StoppedAtEveryStepItStillArrivesAtTheSameWeights) {
   const TrainingJob whole = Job(GetParam(), "whole");
   ASSERT_TRUE(Train(whole).ok());
@@ -290,6 +338,7 @@ TEST_F(TrainerTest, ADamagedCheckpointIsNamedAndTrainingStartsAfresh) {
   for (const auto& [bytes, reason] : damages) {
     messages_.clear();
     const TrainingJob job = Job("simclr");
+    std::filesystem::remove_all(job.folder);  // it is the only one
     ASSERT_TRUE(WriteFileAtomically(job.folder / "checkpoint.safetensors", bytes).ok());
     ASSERT_TRUE(Train(job).ok());
     ASSERT_EQ(messages_.size(), 1u);
@@ -299,6 +348,92 @@ TEST_F(TrainerTest, ADamagedCheckpointIsNamedAndTrainingStartsAfresh) {
     EXPECT_THAT(messages_[0], HasSubstr(reason));
     EXPECT_EQ(WeightBytes(job), WeightBytes(whole));
   }
+}
+
+TEST_F(TrainerTest, FromADamagedCheckpointItGoesBackToTheOneBefore) {
+  const TrainingJob whole = Job("simclr", "whole");
+  ASSERT_TRUE(Train(whole).ok());
+  TrainingJob job = Job("simclr");
+  job.progress = [&](const TrainingProgress& at) {
+    if (at.step == 8) throw std::runtime_error("killed");
+  };
+  ASSERT_FALSE(Train(job).ok());
+  job.progress = nullptr;
+  const auto newest = job.folder / "checkpoint.safetensors";
+  const auto before = job.folder / "checkpoint-step-00000003.safetensors";
+  ASSERT_TRUE(std::filesystem::exists(before));
+  std::string bytes = *ReadFile(newest);
+  // Its position, which no tensor's checksum covers: step 6 as step 7.
+  const size_t step = bytes.find("\"step\":\"6\"");
+  ASSERT_NE(step, std::string::npos);
+  bytes[step + 8] = '7';
+  ASSERT_TRUE(WriteFileAtomically(newest, bytes).ok());
+  messages_.clear();
+  ASSERT_TRUE(Train(job).ok());
+  EXPECT_THAT(messages_,
+              ElementsAre(newest.string() +
+                              ": its header does not match its checksum; the file is "
+                              "damaged; going on from the checkpoint before it",
+                          "resuming at step 3 of 8"));
+  EXPECT_EQ(WeightBytes(job), WeightBytes(whole));
+  EXPECT_EQ(TimelessMetrics(job).rows, TimelessMetrics(whole).rows);
+}
+
+// All damaged, the newest in its optimiser only, so that weights are restored before
+// it shows: nothing of it may stay.
+TEST_F(TrainerTest, WhenAllAreDamagedNothingOfThemStays) {
+  const TrainingJob whole = Job("simclr", "whole");
+  ASSERT_TRUE(Train(whole).ok());
+  auto file = *ReadTensors(whole.folder / "checkpoint.safetensors");
+  std::erase_if(file.tensors, [](const auto& entry) {
+    return entry.first.find("classifier.1.weight") != std::string::npos &&
+           !entry.first.starts_with("model.");
+  });
+  const TrainingJob job = Job("simclr");
+  ASSERT_TRUE(WriteTensors(job.folder / "checkpoint.safetensors", file).ok());
+  messages_.clear();
+  ASSERT_TRUE(Train(job).ok());
+  ASSERT_EQ(messages_.size(), 1u);
+  EXPECT_THAT(messages_[0], HasSubstr("starting afresh: "));
+  EXPECT_THAT(messages_[0], HasSubstr("model.classifier.1.weight"));
+  EXPECT_EQ(WeightBytes(job), WeightBytes(whole));
+}
+
+TEST_F(TrainerTest, TheLastCheckpointsAndThoseOfChosenEpochsAreKept) {
+  TrainingJob job = Job("simclr");
+  job.options.epochs = 6;  // 24 steps
+  job.options.checkpoint_every = 5;
+  job.options.keep_last = 3;
+  job.options.keep_every_epochs = 2;
+  ASSERT_TRUE(Train(job).ok());
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(job.folder)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with("checkpoint")) names.insert(name);
+  }
+  // Saved at 5, 8 (epoch 2), 10, 15, 16 (epoch 4), 20, 24 (epoch 6, the end).
+  EXPECT_THAT(names, ElementsAre("checkpoint-epoch-0002.safetensors",
+                                 "checkpoint-epoch-0004.safetensors",
+                                 "checkpoint-epoch-0006.safetensors",
+                                 "checkpoint-step-00000016.safetensors",
+                                 "checkpoint-step-00000020.safetensors",
+                                 "checkpoint.safetensors"));
+  EXPECT_EQ(*ReadFile(job.folder / "checkpoint-epoch-0006.safetensors"),
+            *ReadFile(job.folder / "checkpoint.safetensors"));
+  EXPECT_EQ(
+      ReadTensors(job.folder / "checkpoint-epoch-0002.safetensors")->metadata.at("step"),
+      "8");
+  // With the newer ones gone, epoch 4 is what there is to go on from.
+  const std::string weights = WeightBytes(job);
+  for (const char* name :
+       {"weights.safetensors", "checkpoint.safetensors",
+        "checkpoint-step-00000020.safetensors", "checkpoint-epoch-0006.safetensors"}) {
+    std::filesystem::remove(job.folder / name);
+  }
+  messages_.clear();
+  ASSERT_TRUE(Train(job).ok());
+  EXPECT_THAT(messages_, ElementsAre("resuming at step 16 of 24"));
+  EXPECT_EQ(WeightBytes(job), weights);
 }
 
 TEST_F(TrainerTest, ACheckpointOfAnotherRecipeIsNotGoneOnFrom) {
@@ -357,6 +492,8 @@ TEST_F(TrainerTest, IsTrainedFollowsTheRecipeAndNotHowOftenWeLook) {
   };
   EXPECT_TRUE(trained_after([](TrainingJob& j) { j.options.log_every = 1; }));
   EXPECT_TRUE(trained_after([](TrainingJob& j) { j.options.checkpoint_every = 1; }));
+  EXPECT_TRUE(trained_after([](TrainingJob& j) { j.options.keep_last = 9; }));
+  EXPECT_TRUE(trained_after([](TrainingJob& j) { j.options.keep_every_epochs = 1; }));
   EXPECT_TRUE(trained_after([](TrainingJob& j) { j.options.knn_every = 1; }));
   EXPECT_TRUE(trained_after([](TrainingJob& j) { j.options.knn_k = 1; }));
   EXPECT_FALSE(trained_after([](TrainingJob& j) { j.options.epochs = 3; }));
