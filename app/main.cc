@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "app/array_commands.h"
 #include "app/doctor.h"
 #include "app/image_commands.h"
 #include "app/pipeline.h"
@@ -96,6 +97,23 @@ int RunStage(StageArguments arguments, FileLock::Mode mode,
   return Finish(stage(*pipeline, arguments.json));
 }
 
+// iat compare on two matrices or --list, in place of a config.
+int RunArrays(ArrayCommand& arrays, const StageArguments& arguments) {
+  absl::Status usage = arrays.Prepare(arguments.overrides);
+  if (!arguments.out.empty() || !arguments.seeds.empty() || arguments.pipeline.dry_run) {
+    usage = absl::InvalidArgumentError(
+        "--out, --seeds and --dry-run go with a CONFIG, not with --source or --list");
+  }
+  if (!usage.ok()) {
+    std::fprintf(stderr, "iat: %s\n", std::string(usage.message()).c_str());
+    return kBadUsage;
+  }
+  InstallStopHandler();
+  SetBlasThreads(1);
+  return Finish(
+      arrays.Run(arguments.pipeline.jobs, arguments.json, arguments.pipeline.quiet));
+}
+
 // A worker process of train or extract (base/workers.h); not for users.
 int RunWorker(const std::string& config_path, const std::string& device,
               const std::vector<std::string>& job) {
@@ -140,12 +158,25 @@ int Main(int argc, char** argv) {
        [](Pipeline& pipeline, bool json) { return pipeline.Compare(json); }},
   };
   std::vector<StageArguments> arguments(std::size(stages));
+  ArrayCommand arrays;
   for (size_t i = 0; i < std::size(stages); ++i) {
     CLI::App* command = app.add_subcommand(stages[i].name, stages[i].help);
     arguments[i].AddTo(command);
     command->callback(
         [&, i] { exit_code = RunStage(arguments[i], stages[i].mode, stages[i].run); });
   }
+  StageArguments& of_compare = arguments[3];
+  CLI::App* compare = app.get_subcommand("compare");
+  arrays.AddTo(compare);
+  compare->callback([&] {
+    if (arrays.requested()) {
+      exit_code = RunArrays(arrays, of_compare);
+    } else if (of_compare.config.empty()) {
+      throw CLI::RequiredError("CONFIG, or --source and --target,");
+    } else {
+      exit_code = RunStage(of_compare, stages[3].mode, stages[3].run);
+    }
+  });
 
   std::string report_folder;
   CLI::App* report = app.add_subcommand("report", "figures and report.html of a run");
