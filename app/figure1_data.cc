@@ -139,11 +139,23 @@ Figure1Data MakeFigure1Data(const std::vector<ScoreRow>& rows, const Summary& su
   data.stimuli = first.stimuli;
   data.num_fit_stimuli = first.num_fit_stimuli;
   data.num_test_stimuli = first.num_test_stimuli;
-  data.family = MakePanel(rows, summary, data.stimuli, "seed", "trained", training);
+  // A run without seeds is about the animals it imported.
+  const bool has_seeds =
+      std::any_of(summary.lines.begin(), summary.lines.end(),
+                  [](const SummaryLine& line) { return line.key.family == "seed"; });
+  const std::string family = has_seeds ? "seed" : "imported";
+  data.family = MakePanel(rows, summary, data.stimuli, family,
+                          has_seeds ? "trained" : "imported", training);
   Figure1Panel untrained =
       MakePanel(rows, summary, data.stimuli, "untrained", "untrained", no_training);
-  if (!untrained.marks.empty()) data.companion = std::move(untrained);
-  for (const SummaryLine* line : DrawnLines(summary, data.stimuli, "seed", true)) {
+  if (!untrained.marks.empty()) {
+    data.companion = std::move(untrained);
+  } else if (has_seeds) {
+    Figure1Panel imported = MakePanel(rows, summary, data.stimuli, "imported", "imported",
+                                      "weights of other programs");
+    if (!imported.marks.empty()) data.companion = std::move(imported);
+  }
+  for (const SummaryLine* line : DrawnLines(summary, data.stimuli, family, true)) {
     data.permuted.push_back(MakeMark(rows, *line));
   }
   return data;

@@ -13,11 +13,11 @@
 
 namespace iat {
 
-// Marks of the trained family, of the untrained one beside it, and of the shuffled
-// control. Where some mappings were scored on fewer target units than others, the
-// marks of that layer and stage are those of the set of units that most mappings
-// share, so that what stands side by side is scored on the same units. Several
-// stimulus sets: the first by name.
+// Marks of the trained family, of the untrained (or else the imported) one beside it,
+// and of the shuffled control; of the imported family in a run without seeds. Where some
+// mappings were scored on fewer target units than others, the marks of that layer and
+// stage are those of the set of units that most mappings share, so that what stands side
+// by side is scored on the same units. Several stimulus sets: the first by name.
 Figure1Data MakeFigure1Data(const std::vector<ScoreRow>& rows, const Summary& summary,
                             const std::string& training, const std::string& no_training);
 

@@ -14,6 +14,7 @@
 #include "app/provenance.h"
 #include "app/run_config.h"
 #include "app/show.h"
+#include "app/weights_commands.h"
 #include "base/parallel.h"
 #include "base/status.h"
 #include "base/workers.h"
@@ -154,6 +155,8 @@ int Main(int argc, char** argv) {
        [](Pipeline& pipeline, bool) { return pipeline.Train(); }},
       {"extract", "activations for the stimulus sets", FileLock::Mode::kShared,
        [](Pipeline& pipeline, bool) { return pipeline.Extract(); }},
+      {"probe", "linear probes of the animals' features", FileLock::Mode::kShared,
+       [](Pipeline& pipeline, bool json) { return pipeline.Probe(json); }},
       {"compare", "mappings between animals -> scores", FileLock::Mode::kShared,
        [](Pipeline& pipeline, bool json) { return pipeline.Compare(json); }},
   };
@@ -162,21 +165,22 @@ int Main(int argc, char** argv) {
   for (size_t i = 0; i < std::size(stages); ++i) {
     CLI::App* command = app.add_subcommand(stages[i].name, stages[i].help);
     arguments[i].AddTo(command);
-    command->callback(
-        [&, i] { exit_code = RunStage(arguments[i], stages[i].mode, stages[i].run); });
+    const auto run_stage = [&, i] {
+      exit_code = RunStage(arguments[i], stages[i].mode, stages[i].run);
+    };
+    command->callback(run_stage);
+    if (command->get_name() != "compare") continue;
+    arrays.AddTo(command);
+    command->callback([&, i, run_stage] {
+      if (arrays.requested()) {
+        exit_code = RunArrays(arrays, arguments[i]);
+      } else if (arguments[i].config.empty()) {
+        throw CLI::RequiredError("CONFIG, or --source and --target,");
+      } else {
+        run_stage();
+      }
+    });
   }
-  StageArguments& of_compare = arguments[3];
-  CLI::App* compare = app.get_subcommand("compare");
-  arrays.AddTo(compare);
-  compare->callback([&] {
-    if (arrays.requested()) {
-      exit_code = RunArrays(arrays, of_compare);
-    } else if (of_compare.config.empty()) {
-      throw CLI::RequiredError("CONFIG, or --source and --target,");
-    } else {
-      exit_code = RunStage(of_compare, stages[3].mode, stages[3].run);
-    }
-  });
 
   std::string report_folder;
   CLI::App* report = app.add_subcommand("report", "figures and report.html of a run");
@@ -191,6 +195,8 @@ int Main(int argc, char** argv) {
   });
 
   AddImageCommands(app, [&](const absl::Status& status) { exit_code = Finish(status); });
+  AddWeightsCommands(app,
+                     [&](const absl::Status& status) { exit_code = Finish(status); });
 
   std::string show_path;
   CLI::App* show = app.add_subcommand("show", "what any file of ours holds, in words");

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdio>
 #include <set>
+#include <thread>
 #include <unordered_set>
 
 #include "absl/strings/str_cat.h"
@@ -16,6 +17,7 @@
 #include "base/progress.h"
 #include "base/status.h"
 #include "base/workers.h"
+#include "training/quality.h"
 
 namespace iat {
 namespace {
@@ -80,7 +82,8 @@ std::string ProgressText(const Animal& animal, const TrainingProgress& progress)
                                      animal.name, progress.epoch, progress.loss,
                                      progress.learning_rate, progress.images_per_second);
   if (progress.knn_top1 == progress.knn_top1) {
-    absl::StrAppendFormat(&text, " knn %.3f", progress.knn_top1);
+    absl::StrAppendFormat(&text, " knn %.3f (weighted %.3f)", progress.knn_top1,
+                          progress.knn_weighted_top1);
   }
   if (progress.collapsed) absl::StrAppend(&text, " COLLAPSED");
   return text;
@@ -130,16 +133,26 @@ absl::StatusOr<PackedSet> Pipeline::Packed(const ImageOptions& options,
   if (UsableInPlace(options)) return PackedSet::Open(options.paths[0]);
   const fs::path marker = folder / "packed_from.toml";
   const std::string wanted = PackedFrom(options);
-  const auto found = ReadFile(marker);
-  if (found.ok() && *found == wanted && PackedSet::IsPacked(folder)) {
-    return PackedSet::Open(folder);
-  }
+  const auto is_packed = [&] {
+    const auto found = ReadFile(marker);
+    return found.ok() && *found == wanted && PackedSet::IsPacked(folder);
+  };
+  if (is_packed()) return PackedSet::Open(folder);
   if (options_.dry_run) {
     return absl::UnavailableError(absl::StrCat(name, " are not packed yet"));
   }
-  IAT_ASSIGN_OR_RETURN(
-      const FileLock lock,
-      FileLock::TryAcquire(folder / ".lock", FileLock::Mode::kExclusive));
+  absl::StatusOr<FileLock> lock =
+      FileLock::TryAcquire(folder / ".lock", FileLock::Mode::kExclusive);
+  if (absl::IsFailedPrecondition(lock.status())) {
+    // Another task of the same run packs them: its set will be ours too.
+    Say("images", absl::StrCat("waiting: ", lock.status().message()));
+    while (absl::IsFailedPrecondition(lock.status()) && !StopRequested()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+      lock = FileLock::TryAcquire(folder / ".lock", FileLock::Mode::kExclusive);
+    }
+  }
+  IAT_RETURN_IF_ERROR(lock.status());
+  if (is_packed()) return PackedSet::Open(folder);
   std::error_code error;
   fs::remove(marker, error);
   {
@@ -169,6 +182,8 @@ absl::StatusOr<PackedSet> Pipeline::Stimuli(const std::string& name) {
 }
 
 absl::Status Pipeline::CheckDisjoint(const std::string& stimuli_name) {
+  // What imported animals learned from is not known here.
+  if (config_.family.seeds.empty()) return absl::OkStatus();
   IAT_ASSIGN_OR_RETURN(const PackedSet training, TrainingImages());
   IAT_ASSIGN_OR_RETURN(const PackedSet stimuli, Stimuli(stimuli_name));
   if (training.height() != stimuli.height() || training.width() != stimuli.width()) {
@@ -203,12 +218,12 @@ bool Pipeline::Selected(const Animal& animal) const {
 }
 
 TrainingJob Pipeline::MakeTrainingJob(const Animal& animal,
-                                      const PackedSet& images) const {
+                                      const PackedSet* images) const {
   TrainingJob job;
   job.animal = animal;
   job.model = config_.model;
   job.options = config_.training;
-  job.images = &images;
+  job.images = images;
   job.folder = ModelFolder(folder_, animal);
   job.device = options_.device;
   return job;
@@ -260,10 +275,10 @@ absl::Status Pipeline::RunTasks(const std::string& stage, const std::string& uni
   }
   Progress progress(stage, unit, StyleFor(options_));
   // The family's progress is the sum over its workers; those not yet started count
-  // as much as the ones that have spoken. Untrained animals take no steps.
+  // as much as the ones that have spoken. Untrained and imported animals take no steps.
   std::map<const WorkerTask*, std::pair<double, double>> state;
   const auto num_counted = std::count_if(tasks.begin(), tasks.end(), [&](const Task& t) {
-    return stage != "train" || t.animal.trained;
+    return stage != "train" || (t.animal.trained && t.animal.imported.empty());
   });
   const WorkerEvents events = {
       .progress =
@@ -290,11 +305,14 @@ absl::Status Pipeline::Train() {
     const std::vector<Animal> animals = config_.family.Animals();
     std::vector<Task> tasks;
     int64_t complete = 0;
-    const auto images = TrainingImages();
+    absl::StatusOr<PackedSet> images = absl::UnavailableError("not needed");
+    if (!config_.family.seeds.empty()) images = TrainingImages();
     if (!images.ok() && !absl::IsUnavailable(images.status())) return images.status();
     for (const Animal& animal : animals) {
       if (!Selected(animal)) continue;
-      if (images.ok() && IsTrained(MakeTrainingJob(animal, *images))) {
+      if (images.ok()
+              ? IsTrained(MakeTrainingJob(animal, &*images))
+              : !animal.imported.empty() && IsTrained(MakeTrainingJob(animal, nullptr))) {
         ++complete;
       } else {
         tasks.push_back({animal, ""});
@@ -338,8 +356,11 @@ absl::Status Pipeline::Work(const RunConfig& config, const PipelineOptions& opti
   SetBlasThreads(stage == "train" ? static_cast<int>(config.training.threads_per_model)
                                   : 1);
   if (stage == "train") {
-    IAT_ASSIGN_OR_RETURN(const PackedSet images, pipeline.TrainingImages());
-    TrainingJob training = pipeline.MakeTrainingJob(*animal, images);
+    std::optional<PackedSet> images;
+    if (animal->imported.empty()) {
+      IAT_ASSIGN_OR_RETURN(images, pipeline.TrainingImages());
+    }
+    TrainingJob training = pipeline.MakeTrainingJob(*animal, images ? &*images : nullptr);
     IAT_ASSIGN_OR_RETURN(
         const FileLock lock,
         FileLock::TryAcquire(training.folder / ".lock", FileLock::Mode::kExclusive));
@@ -353,14 +374,14 @@ absl::Status Pipeline::Work(const RunConfig& config, const PipelineOptions& opti
                    ProgressText(*animal, progress));
       if (progress.collapsed && !warned) {
         warned = true;
-        TellMessage(absl::StrFormat(
-            "the embedding has collapsed (deviation %.3f, effective rank %.1f); try a "
-            "smaller learning_rate, more warmup_epochs or more images",
-            progress.embedding_deviation, progress.effective_rank));
+        TellMessage(
+            CollapseMessage({progress.embedding_deviation, progress.effective_rank},
+                            progress.collapse_advice));
       }
     };
     return iat::Train(training);
   }
+  if (stage == "probe") return pipeline.WorkOnProbe(*animal);
   IAT_CHECK(stage == "extract" && job.size() == 3, "an unknown kind of work");
   IAT_ASSIGN_OR_RETURN(const PackedSet stimuli, pipeline.Stimuli(job[2]));
   ExtractionJob extraction = pipeline.MakeExtractionJob(*animal, job[2], stimuli);

@@ -19,6 +19,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "app/probe_commands.h"
 #include "app/run_config.h"
 #include "base/file.h"
 #include "images/packed_set.h"
@@ -48,10 +49,13 @@ class Pipeline {
   // Also prints the summary table (JSON when asked) to stdout.
   absl::Status Compare(bool json);
   absl::Status Report();
-  // All of the above.
+  // scores/probe.csv; prints it as Compare does its table (app/probe_commands.cc).
+  absl::Status Probe(bool json);
+  // Train, Extract, Compare and Report.
   absl::Status Reproduce(bool json);
 
-  // A worker process's whole job: "train" ANIMAL or "extract" ANIMAL STIMULI. Takes
+  // A worker process's whole job: "train" ANIMAL, "extract" ANIMAL STIMULI or "probe"
+  // ANIMAL. Takes
   // the artefact's own lock, not the folder's.
   static absl::Status Work(const RunConfig& config, const PipelineOptions& options,
                            const std::vector<std::string>& job);
@@ -75,9 +79,12 @@ class Pipeline {
   absl::Status CheckDisjoint(const std::string& stimuli_name);
 
   bool Selected(const Animal& animal) const;
-  TrainingJob MakeTrainingJob(const Animal& animal, const PackedSet& images) const;
+  // `images` may be null for an imported animal.
+  TrainingJob MakeTrainingJob(const Animal& animal, const PackedSet* images) const;
   ExtractionJob MakeExtractionJob(const Animal& animal, const std::string& stimuli_name,
                                   const PackedSet& stimuli) const;
+  ProbeJob MakeProbeJob(const Animal& animal, const PackedSet& images) const;
+  absl::Status WorkOnProbe(const Animal& animal);
   absl::Status RunTasks(const std::string& stage, const std::string& unit,
                         const std::vector<Task>& tasks, int64_t num_complete);
   absl::Status Timed(const std::string& stage, const std::function<absl::Status()>& work);
@@ -87,8 +94,9 @@ class Pipeline {
   absl::Status WriteConfig() const;
   std::filesystem::path ScoresFolder(const std::string& stimuli_name) const;
   CompareInput MakeCompareInput(const std::string& stimuli_name) const;
-  absl::Status CompareOne(const std::string& stimuli_name);
-  absl::Status CompareAll();
+  // True once the tables are written; false in a dry run, or with other ranks at work.
+  absl::StatusOr<bool> CompareOne(const std::string& stimuli_name);
+  absl::StatusOr<bool> CompareAll();
   absl::Status PrintSummary(bool json) const;
   absl::Status DrawAndWrite();
   std::string TrainingInWords(bool trained) const;

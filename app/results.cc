@@ -15,6 +15,7 @@
 #include "app/provenance.h"
 #include "base/csv.h"
 #include "base/progress.h"
+#include "base/rank.h"
 #include "base/status.h"
 #include "base/workers.h"
 #include "report/report.h"
@@ -48,25 +49,29 @@ std::filesystem::path Pipeline::ScoresFolder(const std::string& stimuli_name) co
 CompareInput Pipeline::MakeCompareInput(const std::string& stimuli_name) const {
   CompareInput input;
   input.stimuli = stimuli_name;
-  for (const bool trained : {true, false}) {
-    std::vector<std::filesystem::path> files;
-    for (const Animal& animal : config_.family.Animals()) {
-      if (animal.trained != trained) continue;
-      files.push_back(folder_ / "activations" / stimuli_name / (animal.name + ".nc"));
-    }
-    if (!files.empty()) input.families.push_back(std::move(files));
+  std::vector<std::filesystem::path> trained, untrained, imported;
+  for (const Animal& animal : config_.family.Animals()) {
+    auto& files = !animal.imported.empty() ? imported
+                  : animal.trained         ? trained
+                                           : untrained;
+    files.push_back(folder_ / "activations" / stimuli_name / (animal.name + ".nc"));
+  }
+  // One imported animal beside a family has nothing of its kind to compare with.
+  if (imported.size() == 1 && !trained.empty()) imported.clear();
+  for (auto* files : {&trained, &untrained, &imported}) {
+    if (!files->empty()) input.families.push_back(std::move(*files));
   }
   return input;
 }
 
-absl::Status Pipeline::CompareOne(const std::string& stimuli_name) {
+absl::StatusOr<bool> Pipeline::CompareOne(const std::string& stimuli_name) {
   const CompareInput input = MakeCompareInput(stimuli_name);
   for (const auto& family : input.families) {
     for (const auto& file : family) {
       if (std::filesystem::exists(file)) continue;
       if (options_.dry_run) {
         Say("compare", "will compare once everything is extracted");
-        return absl::OkStatus();
+        return false;
       }
       return absl::NotFoundError(
           absl::StrCat(file.string(), " is not there yet; run iat extract first"));
@@ -81,7 +86,7 @@ absl::Status Pipeline::CompareOne(const std::string& stimuli_name) {
   if (options_.dry_run) {
     Say("compare",
         absl::StrCat("will fit ", plan.num_cells - plan.num_complete, " cells"));
-    return absl::OkStatus();
+    return false;
   }
   Progress progress("compare", "cells",
                     options_.quiet ? Progress::Style::kQuiet : Progress::Style::kAuto);
@@ -91,29 +96,40 @@ absl::Status Pipeline::CompareOne(const std::string& stimuli_name) {
   control.progress = [&](int64_t done, int64_t total, const std::string& line) {
     progress.Update(static_cast<double>(done), static_cast<double>(total), line);
   };
-  return RunCompare(config_.compare, input, ScoresFolder(stimuli_name), control).status();
+  IAT_ASSIGN_OR_RETURN(control.rank, RankFromEnvironment());
+  IAT_ASSIGN_OR_RETURN(
+      const CompareResult result,
+      RunCompare(config_.compare, input, ScoresFolder(stimuli_name), control));
+  if (!result.complete) {
+    Say("compare", "other ranks have still to finish; the last one writes the table");
+  }
+  return result.complete;
 }
 
-absl::Status Pipeline::CompareAll() {
-  return Timed("compare", [&]() -> absl::Status {
+absl::StatusOr<bool> Pipeline::CompareAll() {
+  bool complete = true;
+  const absl::Status status = Timed("compare", [&]() -> absl::Status {
     if (config_.stimuli.empty()) {
       return absl::InvalidArgumentError("the config has no [stimuli.NAME] table");
     }
     std::vector<std::filesystem::path> scores, splits;
     for (const auto& [name, unused] : config_.stimuli) {
-      IAT_RETURN_IF_ERROR(CompareOne(name));
+      IAT_ASSIGN_OR_RETURN(const bool complete_here, CompareOne(name));
+      complete = complete && complete_here;
       scores.push_back(ScoresFolder(name) / "compare.csv");
       splits.push_back(ScoresFolder(name) / "splits.csv");
     }
-    if (options_.dry_run || scores.size() == 1) return absl::OkStatus();
+    if (!complete || scores.size() == 1) return absl::OkStatus();
     IAT_RETURN_IF_ERROR(MergeTables(scores, folder_ / "scores" / "compare.csv"));
     return MergeTables(splits, folder_ / "scores" / "splits.csv");
   });
+  if (!status.ok()) return status;
+  return complete;
 }
 
 absl::Status Pipeline::Compare(bool json) {
-  IAT_RETURN_IF_ERROR(CompareAll());
-  if (options_.dry_run) return absl::OkStatus();
+  IAT_ASSIGN_OR_RETURN(const bool complete, CompareAll());
+  if (!complete) return absl::OkStatus();
   IAT_RETURN_IF_ERROR(WriteProvenance());
   return PrintSummary(json);
 }
@@ -129,25 +145,25 @@ absl::Status Pipeline::PrintSummary(bool json) const {
 
 std::string Pipeline::TrainingInWords(bool trained) const {
   if (!trained) return "initial weights, no training";
-  std::string objective = config_.training.objective.name;
-  if (objective == "simclr") objective = "SimCLR";
-  if (objective == "instance_recognition") objective = "Instance Recognition";
+  if (config_.family.seeds.empty()) {
+    return absl::StrCat("weights of other programs, ", config_.model.Name());
+  }
   std::string images = "images";
   if (const auto set = PackedSet::Open(folder_ / "images" / "training"); set.ok()) {
     images = absl::StrCat(set->size(), config_.images.source == "dead-leaves"
                                            ? " procedural images"
                                            : " images");
   }
-  return absl::StrCat(objective, ", ", config_.training.epochs, " epochs of ", images,
-                      ", ", config_.model.Name());
+  return absl::StrCat(WordsOf(config_.training.objective.name).title, ", ",
+                      config_.training.epochs, " epochs of ", images, ", ",
+                      config_.model.Name());
 }
 
 TrainingQuality Pipeline::Quality(std::vector<std::string>& warnings) const {
   TrainingQuality quality;
-  quality.loss_name = config_.training.objective.name == "simclr"
-                          ? "NT-Xent loss"
-                          : "noise-contrastive loss";
+  quality.loss_name = WordsOf(config_.training.objective.name).loss_name;
   for (const Animal& animal : config_.family.Animals()) {
+    if (!animal.imported.empty()) continue;  // learned elsewhere
     auto curve =
         ReadTrainingCurve(folder_ / "models" / animal.name / "metrics.csv", animal.name);
     if (!curve.ok()) {
@@ -245,7 +261,7 @@ absl::Status Pipeline::Reproduce(bool json) {
   IAT_RETURN_IF_ERROR(Train());
   IAT_RETURN_IF_ERROR(Extract());
   // The table comes last, below the report's path.
-  IAT_RETURN_IF_ERROR(CompareAll());
+  IAT_RETURN_IF_ERROR(CompareAll().status());
   IAT_RETURN_IF_ERROR(Report());
   return options_.dry_run ? absl::OkStatus() : PrintSummary(json);
 }

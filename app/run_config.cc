@@ -52,6 +52,10 @@ void FamilyOptions::Describe(OptionVisitor& visitor) {
   visitor.Integer(
       "num_untrained", num_untrained, {.min = 0, .max = kLargestSeed},
       "untrained animals beside the family: its first seeds, initial weights");
+  visitor.Paths("imported", imported,
+                "weights of other programs as animals imported-000, ...: PyTorch state "
+                "dicts (.pt, .pth, ...) or .safetensors that fit [model]; seeds may then "
+                "be []");
 }
 
 std::vector<Animal> FamilyOptions::Animals() const {
@@ -63,8 +67,16 @@ std::vector<Animal> FamilyOptions::Animals() const {
           {.name = absl::StrFormat("%s-%03d", trained ? "seed" : "untrained", seeds[i]),
            .init_seed = fixed_init_seed >= 0 ? fixed_init_seed : seeds[i],
            .data_seed = fixed_data_seed >= 0 ? fixed_data_seed : seeds[i],
-           .trained = trained});
+           .trained = trained,
+           .imported = {}});
     }
+  }
+  for (size_t i = 0; i < imported.size(); ++i) {
+    animals.push_back({.name = absl::StrFormat("imported-%03d", i),
+                       .init_seed = -1,
+                       .data_seed = -1,
+                       .trained = true,
+                       .imported = imported[i]});
   }
   return animals;
 }
@@ -78,6 +90,7 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
   document.Read("images", config.images);
   document.Read("model", config.model);
   document.Read("training", config.training);
+  document.Read("probe", config.probe);
   document.Read("stimuli", [](OptionVisitor&) {});
   for (const std::string& name : document.TableNames("stimuli")) {
     document.Read(absl::StrCat("stimuli.", name), config.stimuli[name]);
@@ -93,7 +106,7 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
                      "\"; expected letters, digits, -, _ and ."));
   }
   const auto& seeds = config.family.seeds;
-  if (seeds.empty() ||
+  if ((seeds.empty() && config.family.imported.empty()) ||
       std::set<int64_t>(seeds.begin(), seeds.end()).size() != seeds.size()) {
     return absl::InvalidArgumentError(absl::StrCat(
         document.Place("family", "seeds"), " is [", absl::StrJoin(seeds, ", "),
@@ -104,9 +117,13 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
         document.Place("family", "num_untrained"), " is ", config.family.num_untrained,
         "; expected at most the number of seeds, ", seeds.size()));
   }
-  IAT_RETURN_IF_ERROR(At(document, "images", config.images.Validate()));
+  // Imported animals have learned already.
+  if (!seeds.empty() || document.Has("images")) {
+    IAT_RETURN_IF_ERROR(At(document, "images", config.images.Validate()));
+  }
   IAT_RETURN_IF_ERROR(
       At(document, "training.augmentation", config.training.augmentation.Validate()));
+  IAT_RETURN_IF_ERROR(At(document, "probe", config.probe.Validate()));
   for (const auto& [name, options] : config.stimuli) {
     if (!IsName(name)) {
       return absl::InvalidArgumentError(
@@ -120,10 +137,11 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
 }
 
 std::string RunConfig::ResolvedText() const {
-  std::string text =
-      absl::StrCat("[run]\n", OptionsText(run), "\n[family]\n", OptionsText(family),
-                   "\n[images]\n", OptionsText(images), "\n[model]\n", OptionsText(model),
-                   "\n[training]\n", OptionsText(training));
+  std::string text = absl::StrCat(
+      "[run]\n", OptionsText(run), "\n[family]\n", OptionsText(family),
+      images.Validate().ok() ? absl::StrCat("\n[images]\n", OptionsText(images)) : "",
+      "\n[model]\n", OptionsText(model), "\n[training]\n", OptionsText(training),
+      "\n[probe]\n", OptionsText(probe));
   for (const auto& [name, options] : stimuli) {
     absl::StrAppend(&text, "\n[stimuli.", TomlString(name), "]\n", OptionsText(options));
   }

@@ -15,6 +15,7 @@
 #include "models/vision_model.h"
 #include "report/figure1.h"
 #include "similarity/compare.h"
+#include "training/linear_probe.h"
 #include "training/trainer.h"
 
 namespace iat {
@@ -34,9 +35,10 @@ struct FamilyOptions {
   int64_t fixed_init_seed = -1;
   int64_t fixed_data_seed = -1;
   int64_t num_untrained = 0;
+  std::vector<std::string> imported;
 
   void Describe(OptionVisitor& visitor);
-  // Trained animals in order of seeds, then the untrained ones.
+  // Trained animals in order of seeds, then the untrained ones, then the imported.
   std::vector<Animal> Animals() const;
 };
 
@@ -46,6 +48,7 @@ struct RunConfig {
   ImageOptions images;
   ModelOptions model;
   TrainingOptions training;
+  ProbeOptions probe;
   std::map<std::string, ImageOptions> stimuli;
   ExtractionOptions extraction;
   CompareOptions compare;

@@ -44,6 +44,7 @@ void ForEachColumn(Row& row, Visit visit) {
   visit("mean_r2", row.mean_r2);
   visit("q25_r2", row.q25_r2);
   visit("q75_r2", row.q75_r2);
+  visit("median_r", row.median_r);
 }
 
 std::string CellText(const std::string& value) { return value; }

@@ -31,6 +31,7 @@ struct ScoreRow {
   // Over the scored units; NaN when there are none. Never headline the mean:
   // nearly silent units dominate it.
   double median_r2 = 0, mean_r2 = 0, q25_r2 = 0, q75_r2 = 0;
+  double median_r = 0;  // of Pearson's correlations, over the same units
 
   // The columns before median_r2, which identify and order a row.
   bool operator<(const ScoreRow& other) const;

@@ -334,6 +334,14 @@ void GaussianBlur(uint8_t* planes, int side, float deviation, uint8_t* scratch) 
   }
 }
 
+void Solarize(uint8_t* planes, int area) {
+  constexpr uint8_t kThreshold = 128;
+  for (int i = 0; i < 3 * area; ++i) {
+    const uint8_t value = planes[i];
+    planes[i] = value < kThreshold ? value : static_cast<uint8_t>(255 - value);
+  }
+}
+
 }  // namespace augment
 
 void AugmentOptions::Describe(OptionVisitor& visitor) {
@@ -351,6 +359,8 @@ void AugmentOptions::Describe(OptionVisitor& visitor) {
                  "smallest width / height of a crop");
   visitor.Number("max_crop_aspect", max_crop_aspect, aspect,
                  "largest width / height of a crop");
+  visitor.Choice("crop_filter", crop_filter, {"bilinear", "bicubic"},
+                 "how a crop is resized");
   visitor.Number("flip_probability", flip_probability, share, "left to right");
   visitor.Number("grayscale_probability", grayscale_probability, share,
                  "all three channels the same grey");
@@ -369,6 +379,13 @@ void AugmentOptions::Describe(OptionVisitor& visitor) {
   const NumberRange blur = {.min = 0.0, .max = kMaxBlur};
   visitor.Number("min_blur", min_blur, blur, "smallest deviation, pixels at 224");
   visitor.Number("max_blur", max_blur, blur, "largest deviation, pixels at 224");
+  visitor.Number("solarize_probability", solarize_probability, share,
+                 "of turning values from 128 on upside down");
+  const NumberRange second = {.min = -1.0, .max = 1.0};
+  visitor.Number("second_blur_probability", second_blur_probability, second,
+                 "blur of an image's second view; below 0: as the first");
+  visitor.Number("second_solarize_probability", second_solarize_probability, second,
+                 "solarize of an image's second view; below 0: as the first");
 }
 
 absl::Status AugmentOptions::Validate() const {
@@ -391,7 +408,47 @@ absl::Status AugmentOptions::Validate() const {
   return status;
 }
 
+AugmentOptions AugmentOptions::ForView(int view) const {
+  AugmentOptions options = *this;
+  if (view > 0) {
+    if (second_blur_probability >= 0.0) {
+      options.blur_probability = second_blur_probability;
+    }
+    if (second_solarize_probability >= 0.0) {
+      options.solarize_probability = second_solarize_probability;
+    }
+  }
+  return options;
+}
+
 AugmentOptions InstanceRecognitionAugmentation() { return {}; }
+
+AugmentOptions MocoAugmentation() {
+  AugmentOptions options;
+  options.grayscale_first = false;
+  options.jitter_probability = 0.8;
+  options.hue = 0.1;
+  options.blur_probability = 0.5;
+  return options;
+}
+
+AugmentOptions TwinAugmentation() {
+  AugmentOptions options = MocoAugmentation();
+  options.min_crop_area = 0.08;
+  options.crop_filter = "bicubic";
+  options.saturation = 0.2;
+  options.blur_probability = 1.0;
+  options.second_blur_probability = 0.1;
+  options.second_solarize_probability = 0.2;
+  return options;
+}
+
+AugmentOptions CropAugmentation() {
+  AugmentOptions options;
+  options.min_crop_area = 0.08;
+  options.grayscale_probability = options.jitter_probability = 0.0;
+  return options;
+}
 
 AugmentOptions SimClrAugmentation() {
   AugmentOptions options;
@@ -416,7 +473,9 @@ void AugmentInto(const AugmentOptions& options, const uint8_t* pixels, int heigh
 
   const augment::CropBox crop = augment::RandomCrop(options, height, width, stream);
   ResampleBox(pixels, width, crop.top, crop.left, crop.height, crop.width, side, side,
-              scratch.resample, scratch.interleaved.data());
+              scratch.resample, scratch.interleaved.data(),
+              options.crop_filter == "bicubic" ? ResampleFilter::kBicubic
+                                               : ResampleFilter::kBilinear);
   Split(scratch.interleaved.data(), area, planes);
 
   const bool flip = stream.Bernoulli(options.flip_probability);
@@ -432,6 +491,7 @@ void AugmentInto(const AugmentOptions& options, const uint8_t* pixels, int heigh
                             scratch.plane.data());
     }
   }
+  if (stream.Bernoulli(options.solarize_probability)) augment::Solarize(planes, area);
 
   if (side != kInputSide) {
     Interleave(planes, area, scratch.interleaved.data());

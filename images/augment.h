@@ -1,16 +1,20 @@
 // Random views of an image, written straight into a training batch.
 //
 //   crop      random area and aspect, ten tries, then the central crop; resized
-//             to work_size (Pillow's bilinear)
+//             to work_size (Pillow's bilinear or bicubic)
 //   grey      Pillow's "L" in all channels: (19595 R + 38470 G + 7471 B) / 2^16
 //   jitter    brightness, contrast, saturation, hue in random order, on 8 bits
 //   blur      Pillow's GaussianBlur (three box passes), deviation in pixels at
 //             224, scaled by work_size / 224
+//   solarize  values from 128 on are turned upside down (Pillow's ImageOps)
 //   flip      left to right
 // then, from work_size to 64 x 64 (Pillow's bilinear), and ImageNet's normalisation.
 //
 // work_size 64 does everything at the network's own resolution; 224 is the
 // reference's, about ten times slower.
+//
+// A flip commutes with every step, so one flip stands for the published chains,
+// whichever place they flip at.
 //
 // Source   torchvision 0.7 transforms on Pillow images; mouse-vision's trainer
 //          transforms (Nayebi et al. 2023).
@@ -25,6 +29,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "absl/status/status.h"
 #include "base/options.h"
@@ -37,7 +42,7 @@ namespace iat {
 inline constexpr size_t kViewFloats = size_t{3} * kInputSide * kInputSide;
 
 // The config table [training.augmentation]. The defaults here are Instance
-// Recognition's.
+// Recognition's. An objective's own chain is in its recipe (training/recipe.h).
 struct AugmentOptions {
   int64_t work_size = kInputSide;
 
@@ -46,6 +51,7 @@ struct AugmentOptions {
   double max_crop_area = 1.0;
   double min_crop_aspect = 3.0 / 4.0;
   double max_crop_aspect = 4.0 / 3.0;
+  std::string crop_filter = "bilinear";  // or "bicubic"
 
   double flip_probability = 0.5;
 
@@ -66,6 +72,15 @@ struct AugmentOptions {
   double min_blur = 0.1;
   double max_blur = 2.0;
 
+  double solarize_probability = 0.0;
+
+  // What the second view of an image has instead; below 0: as the first.
+  double second_blur_probability = -1.0;
+  double second_solarize_probability = -1.0;
+
+  // The chain of view 0 or of a later one.
+  AugmentOptions ForView(int view) const;
+
   void Describe(OptionVisitor& visitor);
 
   // InvalidArgument: a minimum above its maximum, or a work_size that is neither
@@ -75,6 +90,18 @@ struct AugmentOptions {
 
 // Crop area 0.2 to 1, grey 0.2, jitter 0.4/0.4/0.4/0.4 always, flip 0.5.
 AugmentOptions InstanceRecognitionAugmentation();
+
+// MoCo v2 and SimSiam: crop area 0.2 to 1, jitter 0.4/0.4/0.4/0.1 with probability
+// 0.8, then grey 0.2, blur 0.1 to 2 with probability 0.5, flip 0.5.
+AugmentOptions MocoAugmentation();
+
+// Barlow Twins and VICReg: bicubic crop, area 0.08 to 1, flip 0.5, jitter
+// 0.4/0.4/0.2/0.1 with probability 0.8, then grey 0.2; the first view always
+// blurred and never solarized, the second with probabilities 0.1 and 0.2.
+AugmentOptions TwinAugmentation();
+
+// RotNet, autoencoder, supervised: crop area 0.08 to 1, flip 0.5.
+AugmentOptions CropAugmentation();
 
 // Crop area 0.08 to 1, flip 0.5, jitter 0.8/0.8/0.8/0.2 with probability 0.8,
 // then grey 0.2, blur 0.1 to 2 with probability 0.5.
@@ -105,6 +132,7 @@ void Hue(uint8_t* planes, int area, float turns);
 // Three box passes along rows, three along columns; deviation in pixels, up to 10.
 // `scratch` holds `area` bytes.
 void GaussianBlur(uint8_t* planes, int side, float deviation, uint8_t* scratch);
+void Solarize(uint8_t* planes, int area);
 
 }  // namespace augment
 

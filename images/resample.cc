@@ -10,10 +10,22 @@ namespace {
 constexpr int kWeightBits = 22;
 constexpr int32_t kHalf = 1 << (kWeightBits - 1);
 
-// The weights are positive and sum to one up to rounding, so only the upper end
-// can be overrun.
+// Rounding can overrun the upper end, the bicubic filter's negative weights both.
 inline uint8_t ToByte(int32_t sum) {
-  return static_cast<uint8_t>(std::min(sum >> kWeightBits, 255));
+  return static_cast<uint8_t>(std::clamp(sum >> kWeightBits, 0, 255));
+}
+
+double FilterReach(ResampleFilter filter) {
+  return filter == ResampleFilter::kBicubic ? 2.0 : 1.0;
+}
+
+double FilterValue(ResampleFilter filter, double x) {
+  x = std::abs(x);
+  if (filter == ResampleFilter::kBilinear) return x < 1.0 ? 1.0 - x : 0.0;
+  constexpr double kA = -0.5;
+  if (x < 1.0) return ((kA + 2.0) * x - (kA + 3.0)) * x * x + 1.0;
+  if (x < 2.0) return (((x - 5.0) * x + 8.0) * x - 4.0) * kA;
+  return 0.0;
 }
 
 void ResampleRow(const uint8_t* in, const ResampleAxis& axis, uint8_t* out) {
@@ -60,12 +72,13 @@ void ResampleColumn(const uint8_t* in, int bytes, const int32_t* weights, int ta
 
 }  // namespace
 
-void ResampleAxis::Set(int length, int n) {
+void ResampleAxis::Set(int length, int n, ResampleFilter filter) {
   is_copy_ = length == n;
   first_.resize(n);
   taps_.resize(n);
   const double step = static_cast<double>(length) / n;
-  const double support = std::max(1.0, step);
+  const double scale = std::max(1.0, step);
+  const double support = FilterReach(filter) * scale;
   max_taps_ = static_cast<int>(std::ceil(support)) * 2 + 1;
   weights_.resize(static_cast<size_t>(n) * max_taps_);
   scratch_.resize(max_taps_);
@@ -76,13 +89,13 @@ void ResampleAxis::Set(int length, int n) {
     int taps = end - first;
     double sum = 0.0;
     for (int t = 0; t < taps; ++t) {
-      const double distance = std::abs((first + t - centre + 0.5) / support);
-      scratch_[t] = distance < 1.0 ? 1.0 - distance : 0.0;
+      scratch_[t] = FilterValue(filter, (first + t - centre + 0.5) / scale);
       sum += scratch_[t];
     }
     int32_t* weights = &weights_[static_cast<size_t>(i) * max_taps_];
     for (int t = 0; t < taps; ++t) {
-      weights[t] = static_cast<int32_t>(0.5 + scratch_[t] / sum * (1 << kWeightBits));
+      const double weight = scratch_[t] / sum * (1 << kWeightBits);
+      weights[t] = static_cast<int32_t>(weight < 0.0 ? weight - 0.5 : weight + 0.5);
     }
     // Taps of weight zero at either end cost time and change nothing.
     int skipped = 0;
@@ -96,9 +109,9 @@ void ResampleAxis::Set(int length, int n) {
 
 void ResampleBox(const uint8_t* pixels, int image_width, int top, int left,
                  int box_height, int box_width, int height, int width,
-                 ResampleScratch& scratch, uint8_t* out) {
-  scratch.columns.Set(box_width, width);
-  scratch.rows.Set(box_height, height);
+                 ResampleScratch& scratch, uint8_t* out, ResampleFilter filter) {
+  scratch.columns.Set(box_width, width, filter);
+  scratch.rows.Set(box_height, height, filter);
   const bool copy_rows = scratch.rows.is_copy();
   const size_t row_bytes = static_cast<size_t>(width) * 3;
   if (!copy_rows) scratch.narrowed.resize(row_bytes * box_height);

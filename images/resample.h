@@ -1,8 +1,10 @@
-// Pillow's bilinear resampling of 8-bit images, bit for bit: the one resize of
-// this project, used for preprocessing and augmentation.
+// Pillow's bilinear and bicubic resampling of 8-bit images, bit for bit: the one
+// resize of this project, used for preprocessing and augmentation.
 //
-//   out(i) = sum_j w(i, j) in(j),   w(i, j) ~ max(0, 1 - |j + 0.5 - c_i| / s)
+//   out(i) = sum_j w(i, j) in(j),   w(i, j) ~ f((j + 0.5 - c_i) / s)
 //   c_i = start + (i + 0.5) * length / n,   s = max(1, length / n)
+//   bilinear   f(x) = max(0, 1 - |x|)
+//   bicubic    Keys' cubic of a = -1/2, which reaches 2 and is negative beyond 1
 //
 // Weights are normalised, rounded to 22 bits, and each direction rounds to 8
 // bits, columns before rows. Where `length` equals n and `start` is whole, the
@@ -18,11 +20,13 @@
 
 namespace iat {
 
+enum class ResampleFilter { kBilinear, kBicubic };
+
 // One direction: for each output position the inputs it sums and their weights.
 class ResampleAxis {
  public:
   // Inputs [0, length) to n outputs. Reuses its memory from call to call.
-  void Set(int length, int n);
+  void Set(int length, int n, ResampleFilter filter = ResampleFilter::kBilinear);
 
   int size() const { return static_cast<int>(first_.size()); }
   bool is_copy() const { return is_copy_; }
@@ -49,7 +53,8 @@ struct ResampleScratch {
 // of the given width into `out`, height x width x 3 interleaved.
 void ResampleBox(const uint8_t* pixels, int image_width, int top, int left,
                  int box_height, int box_width, int height, int width,
-                 ResampleScratch& scratch, uint8_t* out);
+                 ResampleScratch& scratch, uint8_t* out,
+                 ResampleFilter filter = ResampleFilter::kBilinear);
 
 }  // namespace iat
 

@@ -17,6 +17,8 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr char kHeaderDigest[] = "header_sha256";
+
 // Enough for tens of thousands of tensors; a larger length is damage.
 constexpr uint64_t kLargestHeader = 100'000'000;
 
@@ -24,11 +26,16 @@ struct Type {
   const char* name;
   torch::ScalarType type;
 };
-constexpr std::array<Type, 5> kTypes = {{{"F32", torch::kFloat32},
-                                         {"F64", torch::kFloat64},
-                                         {"I64", torch::kInt64},
-                                         {"U8", torch::kUInt8},
-                                         {"BOOL", torch::kBool}}};
+constexpr std::array<Type, 10> kTypes = {{{"F32", torch::kFloat32},
+                                          {"F64", torch::kFloat64},
+                                          {"F16", torch::kFloat16},
+                                          {"BF16", torch::kBFloat16},
+                                          {"I64", torch::kInt64},
+                                          {"I32", torch::kInt32},
+                                          {"I16", torch::kInt16},
+                                          {"I8", torch::kInt8},
+                                          {"U8", torch::kUInt8},
+                                          {"BOOL", torch::kBool}}};
 
 struct Header {
   Json json;
@@ -59,6 +66,18 @@ absl::StatusOr<Header> ParseHeader(absl::string_view bytes, uint64_t file_size,
   return header;
 }
 
+// Text that is not UTF-8, such as an odd file name in the metadata, must not throw.
+std::string Dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+// Of the header without the entry that holds this digest. Keys are sorted, so that the
+// text is the same whoever dumps it.
+std::string HeaderDigest(Json header) {
+  header["__metadata__"].erase(kHeaderDigest);
+  return Sha256(Dump(header));
+}
+
 absl::StatusOr<std::map<std::string, std::string>> Metadata(const Header& header,
                                                             const std::string& name) {
   std::map<std::string, std::string> metadata;
@@ -73,6 +92,11 @@ absl::StatusOr<std::map<std::string, std::string>> Metadata(const Header& header
           absl::StrCat(name, ": metadata \"", key, "\" is not a string"));
     }
     metadata[key] = value.get<std::string>();
+  }
+  const auto digest = metadata.find(kHeaderDigest);
+  if (digest != metadata.end() && digest->second != HeaderDigest(header.json)) {
+    return absl::DataLossError(absl::StrCat(
+        name, ": its header does not match its checksum; the file is damaged"));
   }
   return metadata;
 }
@@ -158,10 +182,10 @@ absl::Status WriteTensors(const std::filesystem::path& path, const TensorFile& f
                     {"data_offsets", {begin, begin + bytes.size()}}};
     begin += bytes.size();
   }
-  Json metadata = file.metadata;
+  Json& metadata = header["__metadata__"] = file.metadata;
   metadata["sha256"] = digest.Finish();
-  header["__metadata__"] = metadata;
-  std::string text = header.dump();
+  metadata[kHeaderDigest] = HeaderDigest(header);
+  std::string text = Dump(header);
   // Values start at a multiple of 8, as the format asks.
   text.append((8 - text.size() % 8) % 8, ' ');
   const uint64_t length = text.size();

@@ -4,8 +4,9 @@
 //
 // Source   https://github.com/huggingface/safetensors (format description).
 //
-// The writer adds metadata "sha256": the digest of all bytes after the header.
-// The reader checks it where it is present, so damage does not go unnoticed.
+// The writer adds metadata "sha256", the digest of all bytes after the header, and
+// "header_sha256", that of the header without itself. The reader checks them where
+// they are present, so damage does not go unnoticed.
 
 #ifndef IAT_MODELS_SAFETENSORS_H_
 #define IAT_MODELS_SAFETENSORS_H_
@@ -22,7 +23,8 @@
 namespace iat {
 
 struct TensorFile {
-  std::map<std::string, torch::Tensor> tensors;  // float32, float64, int64, uint8, bool
+  // float16, bfloat16, float32, float64, int8 to int64, uint8, bool
+  std::map<std::string, torch::Tensor> tensors;
   std::map<std::string, std::string> metadata;
 };
 

@@ -32,6 +32,14 @@ constexpr Architecture kArchitectures[] = {
      }},
 };
 
+absl::StatusOr<const Architecture*> FindArchitecture(const std::string& name) {
+  for (const Architecture& architecture : kArchitectures) {
+    if (name == architecture.name) return &architecture;
+  }
+  return absl::NotFoundError(absl::StrCat("no architecture \"", name, "\"; there are ",
+                                          absl::StrJoin(ArchitectureNames(), ", ")));
+}
+
 std::string ShapeText(const torch::Tensor& tensor) {
   return absl::StrCat("[", absl::StrJoin(tensor.sizes().vec(), ", "), "]");
 }
@@ -107,15 +115,22 @@ std::vector<std::string> ArchitectureNames() {
 
 absl::StatusOr<std::shared_ptr<VisionModel>> CreateModel(const ModelOptions& options,
                                                          int64_t init_seed) {
-  for (const Architecture& architecture : kArchitectures) {
-    if (options.architecture != architecture.name) continue;
-    auto model = architecture.create(options.width);
-    InitializeParameters(*model, init_seed, "model.");
-    return model;
+  IAT_ASSIGN_OR_RETURN(const Architecture* architecture,
+                       FindArchitecture(options.architecture));
+  auto model = architecture->create(options.width);
+  InitializeParameters(*model, init_seed, "model.");
+  return model;
+}
+
+absl::StatusOr<std::map<std::string, std::vector<int64_t>>> StateShapes(
+    const ModelOptions& options) {
+  IAT_ASSIGN_OR_RETURN(const Architecture* architecture,
+                       FindArchitecture(options.architecture));
+  std::map<std::string, std::vector<int64_t>> shapes;
+  for (const auto& [name, tensor] : StateDict(*architecture->create(options.width))) {
+    shapes[name] = tensor.sizes().vec();
   }
-  return absl::NotFoundError(absl::StrCat("no architecture \"", options.architecture,
-                                          "\"; there are ",
-                                          absl::StrJoin(ArchitectureNames(), ", ")));
+  return shapes;
 }
 
 void InitializeParameters(torch::nn::Module& module, int64_t init_seed,

@@ -20,6 +20,7 @@
 #include <torch/types.h>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -90,6 +91,10 @@ class VisionModel : public torch::nn::Module {
 absl::StatusOr<std::shared_ptr<VisionModel>> CreateModel(const ModelOptions& options,
                                                          int64_t init_seed);
 std::vector<std::string> ArchitectureNames();
+
+// Names and shapes of the architecture's parameters and buffers; NotFound as above.
+absl::StatusOr<std::map<std::string, std::vector<int64_t>>> StateShapes(
+    const ModelOptions& options);
 
 // PyTorch's default for convolutions, linear layers and batch norm: weights and
 // biases uniform in +-1/sqrt(fan_in), batch norm 1 and 0. For heads as well.

@@ -4,7 +4,7 @@
 // Method   Shortest augmenting paths with potentials, one Dijkstra search a row
 //          (Jonker & Volgenant); every matrix entry is read as it lies, nothing is
 //          rounded to integers, so the sum is the optimum to rounding.
-// Cost     O(r^2 c) for r <= c; 256 x 256: milliseconds.
+// Cost     O(r^2 c) for r <= c, at worst.
 // Source   Jonker & Volgenant, Computing 38 (1987); Crouse, IEEE TAES 52 (2016), as
 //          scipy.optimize.linear_sum_assignment.
 

@@ -9,12 +9,15 @@
 //   compare_units.nc  per row of compare.csv (dimension row, same order) and per unit
 //                     of the target layer (dimension target_unit, the unit's place in
 //                     its activation file; NaN where it was not scored or does not
-//                     exist): r2, ridge_penalty, logistic_penalty, gate_threshold.
-//                     Per row also its key (stimuli, source_animal, target_animal,
-//                     source_layer, ..., mapping, split_seed, num_target_units), how
-//                     many choices lie at an end of their grid
+//                     exist): r2, r (Pearson), ridge_penalty, logistic_penalty,
+//                     gate_threshold. Per row also its key (stimuli, source_animal,
+//                     target_animal, source_layer, ..., mapping, split_seed,
+//                     num_target_units), how many choices lie at an end of their grid
 //                     (num_ridge_penalty_at_edge, num_logistic_penalty_at_edge) and
 //                     num_constant_units
+//   paired.csv        every two mappings of a cell, unit against unit: how many of the
+//                     scored units each predicts better (num_units_won by mapping,
+//                     num_units_lost to other_mapping) and the median difference in R2
 //   splits.csv        similarity/split.h
 //   timings.csv       seconds a cell; the only output that differs between runs
 //   parts/            finished cells of a run under way, or of the last one
@@ -29,6 +32,14 @@
 //          num_target_units. To compare mappings, take rows that agree in
 //          num_target_units (and split_seed); for ridge on everything, take the rows
 //          with the largest. Without a cap there is one cell and no row twice.
+// Layers   layer_pairs says which source layer is mapped onto which target layer. Source
+//          and target stage are independent too; a target's units and the split are the
+//          same whatever the source, so the entries of a layer x layer matrix compare.
+// Scopes   Targets may come from files of another scope than the sources (hypercolumn
+//          and whole layer), on the same stimuli.
+// Ranks    Processes of an MPI-style launcher share a scores folder: groups of cells
+//          (one source tap on one split) are dealt to them in turn, and the last to
+//          finish writes the outputs. One, two or three ranks give the same bytes.
 // Control  permuted = true adds cells whose target rows are shuffled before anything
 //          else; their mappings are called ridge_permuted, logistic_ridge_permuted.
 // Bytes    A cell is a function of its own inputs alone, so everything but timings.csv
@@ -56,40 +67,20 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "base/activation_file.h"
-#include "base/options.h"
+#include "base/rank.h"
 #include "base/score_table.h"
-#include "similarity/mapping.h"
+#include "similarity/compare_options.h"
 
 namespace iat {
-
-struct CompareOptions {
-  std::vector<std::string> layers;  // none: every layer the files hold
-  std::vector<std::string> stages = {"pre_relu->pre_relu", "post_relu->post_relu"};
-  std::vector<std::string> mappings = {"ridge", "ridge_clamped", "logistic_ridge",
-                                       "logistic_ridge_soft", "logistic_ridge_tuned"};
-  int64_t num_fit_stimuli = 8000;
-  int64_t num_test_stimuli = 0;
-  std::vector<int64_t> split_seeds = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
-  int64_t pairs_from = 0;
-  bool both_directions = true;
-  int64_t max_target_units = 0;
-  int64_t logistic_max_target_units = 0;
-  std::vector<int64_t> logistic_split_seeds;
-  bool permuted = false;
-  std::vector<int64_t> permuted_split_seeds;
-  int64_t sample_seed = 0;
-  MappingOptions mapping;
-
-  void Describe(OptionVisitor& visitor);
-  absl::Status Validate() const;
-};
 
 struct CompareInput {
   std::string stimuli;  // name of the stimulus set
   // Activation files, a list for each family; animals in the order that
   // pairs_from counts.
   std::vector<std::vector<std::filesystem::path>> families;
+  // The targets, where they come from files of their own (another scope): as many
+  // families of the same animals in the same order. None: `families`.
+  std::vector<std::vector<std::filesystem::path>> target_families = {};
 };
 
 struct CompareControl {
@@ -99,10 +90,15 @@ struct CompareControl {
   std::function<void(int64_t done, int64_t total, const std::string& line)> progress = {};
   // Looked at between cells; true ends the run with Cancelled, finished cells kept.
   const std::atomic<bool>* stop = nullptr;
+  // Which share of the groups of cells is this process's (base/rank.h).
+  Rank rank = {};
 };
 
 struct CompareResult {
-  std::vector<ScoreRow> rows;  // as in compare.csv
+  // False when other ranks have still to finish theirs; the outputs are then theirs to
+  // write.
+  bool complete = false;
+  std::vector<ScoreRow> rows;  // as in compare.csv, once complete
   int64_t num_cells = 0;
   int64_t num_reused = 0;  // cells that an earlier run had finished
 };

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/status.h"
 
 namespace iat {
 namespace {
@@ -86,30 +87,45 @@ absl::StatusOr<Tridiagonal> Tridiagonalise(Eigen::MatrixXd lower) {
   Tridiagonal result;
   result.diagonal.resize(size);
   result.off_diagonal.resize(size - 1);
-  Eigen::VectorXd reflectors(size);
-  int info = LAPACKE_dsytrd(LAPACK_COL_MAJOR, 'L', size, lower.data(), size,
-                            result.diagonal.data(), result.off_diagonal.data(),
-                            reflectors.data());
-  if (info == 0) {
-    info = LAPACKE_dorgtr(LAPACK_COL_MAJOR, 'L', size, lower.data(), size,
-                          reflectors.data());
-  }
+  result.reflector_scales.resize(size);
+  const int info = LAPACKE_dsytrd(LAPACK_COL_MAJOR, 'L', size, lower.data(), size,
+                                  result.diagonal.data(), result.off_diagonal.data(),
+                                  result.reflector_scales.data());
   if (info != 0) {
     return absl::InternalError(absl::StrCat("tridiagonalisation of a ", size, " x ", size,
                                             " matrix failed (dsytrd: ", info, ")"));
   }
-  result.vectors = std::move(lower);
+  result.reflectors = std::move(lower);
   return result;
 }
 
-void AddTileGram(Eigen::Index rows, const float* tile, Eigen::Index stride,
-                 Eigen::MatrixXf& work, Eigen::MatrixXd& gram) {
-  const int size = static_cast<int>(gram.rows());
-  cblas_ssyrk(CblasColMajor, CblasLower, CblasTrans, size, static_cast<int>(rows), 1.0f,
-              tile, Stride(stride), 0.0f, work.data(), size);
-  for (int j = 0; j < size; ++j) {
-    gram.col(j).tail(size - j) += work.col(j).tail(size - j).cast<double>();
+Eigen::MatrixXd Tridiagonal::Apply(bool transpose, Eigen::MatrixXd b) const {
+  const int size = static_cast<int>(diagonal.size());
+  const int info = LAPACKE_dormtr(LAPACK_COL_MAJOR, 'L', 'L', transpose ? 'T' : 'N', size,
+                                  static_cast<int>(b.cols()), reflectors.data(), size,
+                                  reflector_scales.data(), b.data(), size);
+  IAT_CHECK(info == 0, "dormtr refused its arguments");
+  return b;
+}
+
+absl::StatusOr<Eigen::MatrixXd> Cholesky(Eigen::MatrixXd lower) {
+  const int size = static_cast<int>(lower.rows());
+  const int info =
+      LAPACKE_dpotrf(LAPACK_COL_MAJOR, 'L', size, lower.data(), Stride(size));
+  if (info != 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("a ", size, " x ", size,
+                     " matrix is not positive definite (dpotrf: ", info, ")"));
   }
+  return lower;
+}
+
+void OuterGram(Eigen::Index size, Eigen::Index count, const float* a,
+               Eigen::MatrixXf& lower) {
+  lower.resize(size, size);
+  cblas_ssyrk(CblasColMajor, CblasLower, CblasNoTrans, static_cast<int>(size),
+              static_cast<int>(count), 1.0f, a, Stride(size), 0.0f, lower.data(),
+              Stride(size));
 }
 
 }  // namespace iat

@@ -39,19 +39,26 @@ struct SymmetricEigen {
 absl::StatusOr<SymmetricEigen> Eigendecompose(Eigen::MatrixXd lower);
 
 // A = Q T Q', T tridiagonal: a fifth of the work of an eigendecomposition, and as good
-// where only (A + penalty I)^-1 is wanted for many penalties.
+// where only (A + penalty I)^-1 is wanted for many penalties. Q is kept as reflectors.
 struct Tridiagonal {
   Eigen::VectorXd diagonal, off_diagonal;  // of T
-  Eigen::MatrixXd vectors;                 // Q
+  Eigen::MatrixXd reflectors;
+  Eigen::VectorXd reflector_scales;
+
+  // Q * B, or Q' * B where `transpose`.
+  Eigen::MatrixXd Apply(bool transpose, Eigen::MatrixXd b) const;
 };
 // Reads the lower triangle of a matrix with at least one row.
 absl::StatusOr<Tridiagonal> Tridiagonalise(Eigen::MatrixXd lower);
 
-// Adds A'A of a float32 tile (rows x cols, column-major, leading dimension `stride`),
-// multiplied in float32 and summed in float64, to the lower triangle of `gram`. `work`
-// is cols x cols.
-void AddTileGram(Eigen::Index rows, const float* tile, Eigen::Index stride,
-                 Eigen::MatrixXf& work, Eigen::MatrixXd& gram);
+// The lower Cholesky factor; reads the lower triangle, leaves the upper one as it is.
+// FailedPrecondition where the matrix is not positive definite.
+absl::StatusOr<Eigen::MatrixXd> Cholesky(Eigen::MatrixXd lower);
+
+// The lower triangle of A A' in float32; A is size x count, column-major and
+// contiguous.
+void OuterGram(Eigen::Index size, Eigen::Index count, const float* a,
+               Eigen::MatrixXf& lower);
 
 }  // namespace iat
 

@@ -1,9 +1,10 @@
 #include "similarity/logistic.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <limits>
-#include <numbers>
+#include <type_traits>
+#include <utility>
 
 #include "base/status.h"
 #include "similarity/linear_algebra.h"
@@ -15,51 +16,115 @@ constexpr size_t kHistory = 20;
 constexpr int kMaxEvaluations = 2000;
 constexpr double kSufficientDecrease = 1e-4;
 constexpr double kSmallestStep = 1e-8;
+constexpr Eigen::Index kTileRows = LogisticDesign::kTileRows;
 
 struct Tolerances {
   double decrement;  // of g' M^-1 g / 2 a stimulus, where to stop
   double rounding;   // of the loss, relative
 };
-Tolerances TolerancesOf(LogisticBatch::Precision precision) {
+Tolerances TolerancesOf(LogisticPrecision precision) {
   switch (precision) {
-    case LogisticBatch::Precision::kFast:
-      return {1e-6, 1e-6};
-    case LogisticBatch::Precision::kFastFinal:
+    case LogisticPrecision::kFast:
+      return {4e-6, 1e-6};
+    case LogisticPrecision::kFastFinal:
       return {1e-11, 1e-6};
-    case LogisticBatch::Precision::kExact:
+    case LogisticPrecision::kExact:
       break;
   }
-  return {1e-16, 1e-14};
+  return {1e-14, 1e-14};
 }
 
-// Replaces margins by the gradient of the loss with respect to them, in place;
-// classes c, u = c * margin:
-//   loss = max(-u, 0) + log(1 + e),  e = exp(-|u|)
-//   d loss / d margin = -c sigmoid(-u)
-// log(1 + e) is summed as the log of a product: factors lie in [1, 2], and 32 of
-// them fit a float.
+struct LossSums {
+  double loss = 0.0, held_out_loss = 0.0, curvature = 0.0;
+};
+
+// log of the product of a packet's numbers.
 template <typename Scalar>
-void LossPass(const float* classes, Scalar* margins, double& loss, double& curvature) {
-  constexpr int kLanes = 8;
-  using Lanes = Eigen::Array<Scalar, kLanes, 1>;
-  static_assert(LogisticDesign::kTileRows % kLanes == 0);
-  static_assert(LogisticDesign::kTileRows / kLanes <= 64);
-  Lanes hinge = Lanes::Zero(), product = Lanes::Ones(), variance = Lanes::Zero();
-  for (Eigen::Index i = 0; i < LogisticDesign::kTileRows; i += kLanes) {
-    Eigen::Map<Lanes> margin(margins + i);
-    const Lanes c = Eigen::Map<const Eigen::Array<float, kLanes, 1>>(classes + i)
-                        .template cast<Scalar>();
-    const Lanes u = c * margin;
-    const Lanes e = (-u.abs()).exp();
-    const Lanes one_plus = e + Scalar(1);
-    const Lanes q = e / one_plus;
-    hinge += (-u).max(Scalar(0));
-    product *= one_plus;
-    variance += q * (Scalar(1) - q);
-    margin = -c * (u >= Scalar(0)).select(q, Scalar(1) - q);
+double LogOfProduct(
+    const typename Eigen::internal::packet_traits<Scalar>::type& product) {
+  std::array<Scalar, Eigen::internal::packet_traits<Scalar>::size> lanes;
+  Eigen::internal::pstoreu(lanes.data(), product);
+  double sum = 0.0;
+  for (const Scalar lane : lanes) sum += std::log(static_cast<double>(lane));
+  return sum;
+}
+
+// A tile of one column. Replaces margins by the gradient of the loss with respect to
+// them, in place. With s the class's sign and u = s * margin:
+//   loss = max(-u, 0) + log(1 + e),  e = exp(-|u|)
+//   d loss / d margin = -s sigmoid(-u)
+// log(1 + e) is summed as the log of a product of factors in [1, 2].
+template <typename Scalar>
+void LossPass(const Scalar* classes, Scalar* margins, LossSums& sums) {
+  namespace packet = Eigen::internal;
+  using Packet = typename packet::packet_traits<Scalar>::type;
+  constexpr Eigen::Index kLanes = packet::packet_traits<Scalar>::size;
+  static_assert(kTileRows % kLanes == 0);
+  // 2 to this power must be in range.
+  static_assert(kTileRows / kLanes <= (std::is_same_v<Scalar, float> ? 64 : 512));
+  const Packet zero = packet::pset1<Packet>(0), one = packet::pset1<Packet>(1),
+               minus_one = packet::pset1<Packet>(-1), two = packet::pset1<Packet>(2);
+  Packet hinge = zero, product = one, held_out_hinge = zero, held_out_product = one,
+         variance = zero;
+  for (Eigen::Index i = 0; i < kTileRows; i += kLanes) {
+    const Packet c = packet::ploadu<Packet>(classes + i);
+    const Packet kind = packet::pabs(c);
+    const Packet learned = packet::pcmp_eq(kind, one);
+    const Packet held_out = packet::pcmp_eq(kind, two);
+    const Packet sign = packet::pmax(packet::pmin(c, one), minus_one);
+    const Packet u = packet::pmul(sign, packet::ploadu<Packet>(margins + i));
+    const Packet e = packet::pexp(packet::pnegate(packet::pabs(u)));
+    const Packet one_plus = packet::padd(one, e);
+    const Packet q = packet::pdiv(e, one_plus);
+    const Packet excess = packet::pmax(packet::pnegate(u), zero);
+    hinge = packet::padd(hinge, packet::pand(learned, excess));
+    held_out_hinge = packet::padd(held_out_hinge, packet::pand(held_out, excess));
+    product = packet::pmul(product, packet::pselect(learned, one_plus, one));
+    held_out_product =
+        packet::pmul(held_out_product, packet::pselect(held_out, one_plus, one));
+    const Packet complement = packet::psub(one, q);
+    variance = packet::padd(variance, packet::pand(learned, packet::pmul(q, complement)));
+    const Packet wrong = packet::pselect(packet::pcmp_lt(u, zero), complement, q);
+    packet::pstoreu(margins + i,
+                    packet::pand(learned, packet::pnegate(packet::pmul(sign, wrong))));
   }
-  loss += static_cast<double>(hinge.sum()) + product.template cast<double>().log().sum();
-  curvature += static_cast<double>(variance.sum());
+  sums.loss += static_cast<double>(packet::predux(hinge)) + LogOfProduct<Scalar>(product);
+  sums.held_out_loss += static_cast<double>(packet::predux(held_out_hinge)) +
+                        LogOfProduct<Scalar>(held_out_product);
+  sums.curvature += static_cast<double>(packet::predux(variance));
+}
+
+void LossPassOfTile(const float* classes, float* margins, LossSums& sums) {
+  LossPass(classes, margins, sums);
+}
+void LossPassOfTile(const float* classes, double* margins, LossSums& sums) {
+  std::array<double, kTileRows> wide;
+  std::copy_n(classes, kTileRows, wide.begin());
+  LossPass(wide.data(), margins, sums);
+}
+
+// Losses and gradients of the columns with these classes (padded) at `points`.
+template <typename Scalar>
+void Evaluate(const LogisticDesign& design, const std::vector<const float*>& classes,
+              const Eigen::MatrixXd& points, std::vector<LossSums>& sums,
+              Eigen::MatrixXd& gradients) {
+  using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
+  const Eigen::Index size = design.num_coefficients(), m = points.cols();
+  const Matrix point = points.cast<Scalar>();
+  Matrix margins(kTileRows, m), part(size, m);
+  sums.assign(m, LossSums());
+  gradients = Eigen::MatrixXd::Zero(size, m);
+  for (Eigen::Index tile = 0; tile < design.num_tiles(); ++tile) {
+    const Scalar* z = design.tile<Scalar>(tile);
+    MultiplyTile(false, kTileRows, m, size, z, kTileRows, point.data(), size,
+                 margins.data(), kTileRows);
+    for (Eigen::Index j = 0; j < m; ++j) {
+      LossPassOfTile(classes[j] + tile * kTileRows, margins.col(j).data(), sums[j]);
+    }
+    MultiplyTile(true, size, m, kTileRows, z, kTileRows, margins.data(), kTileRows,
+                 part.data(), size);
+    gradients += part.template cast<double>();
+  }
 }
 
 }  // namespace
@@ -90,223 +155,163 @@ const double* LogisticDesign::tile<double>(Eigen::Index index) const {
   return exact_.data() + index * kTileRows * num_coefficients();
 }
 
-LogisticBatch::LogisticBatch(const LogisticDesign& design, const Eigen::MatrixXf& classes)
-    : design_(design), columns_(classes.cols()) {
-  IAT_CHECK(classes.rows() == design.num_stimuli(), "classes of other stimuli");
-  const Eigen::Index padded = design.num_tiles() * LogisticDesign::kTileRows;
-  classes_ = Eigen::MatrixXf::Zero(padded, classes.cols());
-  classes_.topRows(classes.rows()) = classes;
-  for (Eigen::Index j = 0; j < classes.cols(); ++j) {
-    const double active = static_cast<double>((classes.col(j).array() > 0).count());
-    const double inactive = static_cast<double>((classes.col(j).array() < 0).count());
-    IAT_CHECK(active > 0 && inactive > 0, "a logistic regression needs both classes");
-    Column& column = columns_[j];
-    column.num_left_out = static_cast<double>(padded) - active - inactive;
-    column.x = Eigen::VectorXd::Zero(design.num_coefficients());
-    column.x(column.x.size() - 1) = std::log(active / inactive);
+Eigen::MatrixXf LogisticDesign::Margins(const Eigen::MatrixXd& coefficients) const {
+  const Eigen::Index size = num_coefficients(), m = coefficients.cols();
+  const Eigen::MatrixXf points = coefficients.cast<float>();
+  Eigen::MatrixXf tile_margins(kTileRows, m), margins(num_stimuli_, m);
+  for (Eigen::Index index = 0; index < num_tiles_; ++index) {
+    const Eigen::Index first = index * kTileRows;
+    const Eigen::Index rows = std::min(kTileRows, num_stimuli_ - first);
+    MultiplyTile(false, kTileRows, m, size, tile<float>(index), kTileRows, points.data(),
+                 size, tile_margins.data(), kTileRows);
+    margins.middleRows(first, rows) = tile_margins.topRows(rows);
   }
+  return margins;
 }
 
-void LogisticBatch::SetCoefficients(Eigen::Index column,
-                                    const Eigen::VectorXd& coefficients) {
-  columns_[column].x = coefficients;
-  columns_[column].evaluated = false;
+LogisticColumn::LogisticColumn(const LogisticDesign& design,
+                               const Eigen::VectorXf& classes)
+    : design_(&design), x_(Eigen::VectorXd::Zero(design.num_coefficients())) {
+  IAT_CHECK(classes.size() == design.num_stimuli(), "classes of other stimuli");
+  classes_ = Eigen::VectorXf::Zero(design.num_tiles() * kTileRows);
+  classes_.head(classes.size()) = classes;
+  const double active = static_cast<double>((classes.array() == 1.0f).count());
+  const double inactive = static_cast<double>((classes.array() == -1.0f).count());
+  IAT_CHECK(active > 0 && inactive > 0, "a logistic regression needs both classes");
+  x_(x_.size() - 1) = std::log(active / inactive);
 }
 
-template <typename Scalar>
-void LogisticBatch::Evaluate(const std::vector<Eigen::Index>& columns,
-                             const Eigen::MatrixXd& points, Eigen::VectorXd& losses,
-                             Eigen::VectorXd& curvatures,
-                             Eigen::MatrixXd& gradients) const {
-  using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
-  constexpr Eigen::Index kRows = LogisticDesign::kTileRows;
-  const Eigen::Index size = design_.num_coefficients();
-  const Eigen::Index m = static_cast<Eigen::Index>(columns.size());
-  const Matrix point = points.cast<Scalar>();
-  Matrix margins(kRows, m), part(size, m);
-  losses = Eigen::VectorXd::Zero(m);
-  curvatures = Eigen::VectorXd::Zero(m);
-  gradients = Eigen::MatrixXd::Zero(size, m);
-  for (Eigen::Index tile = 0; tile < design_.num_tiles(); ++tile) {
-    const Scalar* z = design_.tile<Scalar>(tile);
-    MultiplyTile(false, kRows, m, size, z, kRows, point.data(), size, margins.data(),
-                 kRows);
-    for (Eigen::Index j = 0; j < m; ++j) {
-      LossPass(classes_.col(columns[j]).data() + tile * kRows, margins.col(j).data(),
-               losses(j), curvatures(j));
-    }
-    MultiplyTile(true, size, m, kRows, z, kRows, margins.data(), kRows, part.data(),
-                 size);
-    gradients += part.template cast<double>();
-  }
-  for (Eigen::Index j = 0; j < m; ++j) {
-    // What is left out has margin 0 in LossPass.
-    const double left_out = columns_[columns[j]].num_left_out;
-    losses(j) -= left_out * std::numbers::ln2;
-    curvatures(j) -= left_out * 0.25;
-  }
+void LogisticColumn::SetCoefficients(const Eigen::VectorXd& coefficients) {
+  x_ = coefficients;
+  evaluated_ = false;
 }
 
-Eigen::ArrayXd LogisticBatch::InversePreconditioner(const Column& column) const {
-  // A separated class has no curvature left; the floor keeps the intercept finite.
-  const double floor = 1e-6 * static_cast<double>(design_.num_stimuli());
-  Eigen::ArrayXd diagonal = std::max(column.curvature, floor) * design_.curvature();
-  diagonal.head(diagonal.size() - 1) += 2.0 * column.penalty;
-  return diagonal.inverse();
-}
-
-void LogisticBatch::SetPenalty(Column& column, double penalty) const {
-  const Eigen::Index r = column.x.size() - 1;
-  for (Pair& pair : column.pairs) {
-    pair.change.head(r) += 2.0 * (penalty - column.penalty) * pair.step.head(r);
+void LogisticColumn::Begin(double penalty, LogisticPrecision precision) {
+  const Eigen::Index r = x_.size() - 1;
+  for (Pair& pair : pairs_) {
+    pair.change.head(r) += 2.0 * (penalty - penalty_) * pair.step.head(r);
     pair.inverse_product = 1.0 / pair.step.dot(pair.change);
   }
   // A lower penalty may leave a pair that was measured in float32 without positive
   // curvature.
-  std::erase_if(column.pairs, [](const Pair& pair) {
+  std::erase_if(pairs_, [](const Pair& pair) {
     return !(pair.inverse_product > 0.0) || !std::isfinite(pair.inverse_product);
   });
-  column.penalty = penalty;
+  if ((precision == LogisticPrecision::kExact) !=
+      (precision_ == LogisticPrecision::kExact)) {
+    evaluated_ = false;
+  }
+  penalty_ = penalty;
+  precision_ = precision;
+  converged_ = false;
+  num_evaluations_ = 0;
+  if (evaluated_) BeginSearch();
 }
 
-void LogisticBatch::SetDirection(Column& column) const {
-  const Eigen::ArrayXd preconditioner = InversePreconditioner(column);
-  Eigen::VectorXd d = -column.gradient;
-  std::vector<double> alpha(column.pairs.size());
-  for (size_t k = column.pairs.size(); k-- > 0;) {
-    const Pair& pair = column.pairs[k];
+Eigen::VectorXd LogisticColumn::NextPoint() const {
+  return evaluated_ ? Eigen::VectorXd(x_ + step_ * direction_) : x_;
+}
+
+void LogisticColumn::Take(Evaluation evaluation) {
+  ++num_evaluations_;
+  if (!evaluated_) {
+    now_ = std::move(evaluation);
+    evaluated_ = true;
+    BeginSearch();
+    return;
+  }
+  const Eigen::Index r = x_.size() - 1;
+  const Eigen::VectorXd trial = x_ + step_ * direction_;
+  const double loss = evaluation.loss + penalty_ * trial.head(r).squaredNorm();
+  const double allowed = loss_ + kSufficientDecrease * step_ * slope_ +
+                         TolerancesOf(precision_).rounding * loss_;
+  if (!(loss <= allowed)) {
+    step_ *= 0.5;
+    // Rounding hides any further descent.
+    converged_ = step_ < kSmallestStep || num_evaluations_ >= kMaxEvaluations;
+    return;
+  }
+  Pair pair{trial - x_, evaluation.gradient - now_.gradient, 0.0};
+  pair.change.head(r) += 2.0 * penalty_ * pair.step.head(r);
+  const double product = pair.step.dot(pair.change);
+  if (product > 1e-10 * pair.step.norm() * pair.change.norm()) {
+    pair.inverse_product = 1.0 / product;
+    if (pairs_.size() == kHistory) pairs_.erase(pairs_.begin());
+    pairs_.push_back(std::move(pair));
+  }
+  x_ = trial;
+  now_ = std::move(evaluation);
+  BeginSearch();
+}
+
+Eigen::ArrayXd LogisticColumn::InversePreconditioner() const {
+  // A separated class has no curvature left; the floor keeps the intercept finite.
+  const double floor = 1e-6 * static_cast<double>(design_->num_stimuli());
+  Eigen::ArrayXd diagonal = std::max(now_.curvature, floor) * design_->curvature();
+  diagonal.head(diagonal.size() - 1) += 2.0 * penalty_;
+  return diagonal.inverse();
+}
+
+void LogisticColumn::BeginSearch() {
+  const Eigen::Index r = x_.size() - 1;
+  gradient_ = now_.gradient;
+  gradient_.head(r) += 2.0 * penalty_ * x_.head(r);
+  loss_ = now_.loss + penalty_ * x_.head(r).squaredNorm();
+  const Eigen::ArrayXd preconditioner = InversePreconditioner();
+  const double decrement = 0.5 * (gradient_.array().square() * preconditioner).sum();
+  converged_ = decrement <= TolerancesOf(precision_).decrement *
+                                static_cast<double>(design_->num_stimuli()) ||
+               num_evaluations_ >= kMaxEvaluations;
+  if (!converged_) SetDirection(preconditioner);
+}
+
+void LogisticColumn::SetDirection(const Eigen::ArrayXd& preconditioner) {
+  Eigen::VectorXd d = -gradient_;
+  std::vector<double> alpha(pairs_.size());
+  for (size_t k = pairs_.size(); k-- > 0;) {
+    const Pair& pair = pairs_[k];
     alpha[k] = pair.inverse_product * pair.step.dot(d);
     d -= alpha[k] * pair.change;
   }
   d.array() *= preconditioner;
-  if (!column.pairs.empty()) {
-    const Pair& last = column.pairs.back();
+  if (!pairs_.empty()) {
+    const Pair& last = pairs_.back();
     d /= last.inverse_product * (last.change.array().square() * preconditioner).sum();
   }
-  for (size_t k = 0; k < column.pairs.size(); ++k) {
-    const Pair& pair = column.pairs[k];
+  for (size_t k = 0; k < pairs_.size(); ++k) {
+    const Pair& pair = pairs_[k];
     d += (alpha[k] - pair.inverse_product * pair.change.dot(d)) * pair.step;
   }
-  column.slope = column.gradient.dot(d);
-  if (!(column.slope < 0.0)) {
-    column.pairs.clear();
-    d = -(column.gradient.array() * preconditioner).matrix();
-    column.slope = column.gradient.dot(d);
+  slope_ = gradient_.dot(d);
+  if (!(slope_ < 0.0)) {
+    pairs_.clear();
+    d = -(gradient_.array() * preconditioner).matrix();
+    slope_ = gradient_.dot(d);
   }
-  column.direction = d;
-  column.step = 1.0;
+  direction_ = std::move(d);
+  step_ = 1.0;
 }
 
-int LogisticBatch::Solve(const std::vector<Eigen::Index>& columns,
-                         const std::vector<double>& penalties, Precision precision) {
-  const Tolerances tolerances = TolerancesOf(precision);
-  const bool exact = precision == Precision::kExact;
-  const double n = static_cast<double>(design_.num_stimuli());
-  const Eigen::Index r = design_.num_coefficients() - 1;
-  Eigen::MatrixXd points, gradients;
-  Eigen::VectorXd losses, curvatures;
-  int evaluations = 0;
-  const auto evaluate = [&](const std::vector<Eigen::Index>& which) {
-    ++evaluations;
-    if (exact) {
-      Evaluate<double>(which, points, losses, curvatures, gradients);
-    } else {
-      Evaluate<float>(which, points, losses, curvatures, gradients);
-    }
-  };
-
-  std::vector<Eigen::Index> stale;
-  for (size_t c = 0; c < columns.size(); ++c) {
-    Column& column = columns_[columns[c]];
-    SetPenalty(column, penalties[c]);
-    if (!column.evaluated || column.evaluated_exactly != exact)
-      stale.push_back(columns[c]);
-  }
-  if (!stale.empty()) {
-    points.resize(r + 1, stale.size());
-    for (size_t c = 0; c < stale.size(); ++c) points.col(c) = columns_[stale[c]].x;
-    evaluate(stale);
-    for (size_t c = 0; c < stale.size(); ++c) {
-      Column& column = columns_[stale[c]];
-      column.data_loss = losses(c);
-      column.curvature = curvatures(c);
-      column.data_gradient = gradients.col(c);
-      column.evaluated = true;
-      column.evaluated_exactly = exact;
-    }
-  }
-
-  // Prepares the next search of a column; false when it has converged.
-  const auto begin_search = [&](Column& column) {
-    column.gradient = column.data_gradient;
-    column.gradient.head(r) += 2.0 * column.penalty * column.x.head(r);
-    column.loss = column.data_loss + column.penalty * column.x.head(r).squaredNorm();
-    const double decrement =
-        0.5 * (column.gradient.array().square() * InversePreconditioner(column)).sum();
-    if (decrement <= tolerances.decrement * n) return false;
-    SetDirection(column);
-    return true;
-  };
-  std::vector<Eigen::Index> active;
-  for (const Eigen::Index c : columns) {
-    if (begin_search(columns_[c])) active.push_back(c);
-  }
-  while (!active.empty() && evaluations < kMaxEvaluations) {
-    points.resize(r + 1, active.size());
-    for (size_t c = 0; c < active.size(); ++c) {
-      Column& column = columns_[active[c]];
-      column.trial = column.x + column.step * column.direction;
-      points.col(c) = column.trial;
-    }
-    evaluate(active);
-    std::vector<Eigen::Index> still_active;
-    for (size_t c = 0; c < active.size(); ++c) {
-      Column& column = columns_[active[c]];
-      const double loss = losses(c) + column.penalty * column.trial.head(r).squaredNorm();
-      const double allowed = column.loss +
-                             kSufficientDecrease * column.step * column.slope +
-                             tolerances.rounding * column.loss;
-      if (!(loss <= allowed)) {
-        column.step *= 0.5;
-        // Rounding hides any further descent.
-        if (column.step >= kSmallestStep) still_active.push_back(active[c]);
-        continue;
-      }
-      Pair pair{column.trial - column.x, gradients.col(c) - column.data_gradient, 0.0};
-      pair.change.head(r) += 2.0 * column.penalty * pair.step.head(r);
-      const double product = pair.step.dot(pair.change);
-      if (product > 1e-10 * pair.step.norm() * pair.change.norm()) {
-        pair.inverse_product = 1.0 / product;
-        if (column.pairs.size() == kHistory) column.pairs.erase(column.pairs.begin());
-        column.pairs.push_back(std::move(pair));
-      }
-      column.x = column.trial;
-      column.data_loss = losses(c);
-      column.curvature = curvatures(c);
-      column.data_gradient = gradients.col(c);
-      if (begin_search(column)) still_active.push_back(active[c]);
-    }
-    active = std::move(still_active);
-  }
-  return evaluations;
-}
-
-Eigen::MatrixXf LogisticBatch::Margins(const std::vector<Eigen::Index>& columns) const {
-  constexpr Eigen::Index kRows = LogisticDesign::kTileRows;
-  const Eigen::Index size = design_.num_coefficients();
+void Advance(const LogisticDesign& design, const std::vector<LogisticColumn*>& columns) {
+  if (columns.empty()) return;
   const Eigen::Index m = static_cast<Eigen::Index>(columns.size());
-  Eigen::MatrixXf points(size, m), tile_margins(kRows, m);
-  for (Eigen::Index j = 0; j < m; ++j)
-    points.col(j) = columns_[columns[j]].x.cast<float>();
-  Eigen::MatrixXf margins(design_.num_stimuli(), m);
-  for (Eigen::Index tile = 0; tile < design_.num_tiles(); ++tile) {
-    const Eigen::Index first = tile * kRows;
-    const Eigen::Index rows = std::min(kRows, design_.num_stimuli() - first);
-    MultiplyTile(false, kRows, m, size, design_.tile<float>(tile), kRows, points.data(),
-                 size, tile_margins.data(), kRows);
-    margins.middleRows(first, rows) = tile_margins.topRows(rows);
+  std::vector<const float*> classes;
+  Eigen::MatrixXd points(design.num_coefficients(), m), gradients;
+  std::vector<LossSums> sums;
+  for (Eigen::Index j = 0; j < m; ++j) {
+    IAT_CHECK(!columns[j]->converged_, "a step beyond the minimum");
+    classes.push_back(columns[j]->classes_.data());
+    points.col(j) = columns[j]->NextPoint();
   }
-  return margins;
+  if (columns.front()->precision_ == LogisticPrecision::kExact) {
+    Evaluate<double>(design, classes, points, sums, gradients);
+  } else {
+    Evaluate<float>(design, classes, points, sums, gradients);
+  }
+  for (Eigen::Index j = 0; j < m; ++j) {
+    columns[j]->Take(
+        {sums[j].loss, sums[j].held_out_loss, sums[j].curvature, gradients.col(j)});
+  }
 }
 
 }  // namespace iat

@@ -4,20 +4,26 @@
 //
 // Shapes   z: one row of Z, the source in its eigenbasis (similarity/source_basis.h),
 //          where the penalty is the same as on the source itself.
-//          c_i: +1 active, -1 not, 0 where a column leaves stimulus i out (a held-out
-//          fold). One column of a batch is one such problem.
+//          c_i: +1 active, -1 not. A column is one such problem; it may hold stimuli
+//          out, and then knows their log-loss at every step for nothing.
 // Penalty  Weighs the squared norm against the summed log-loss; b is unpenalised.
 //          sklearn's C is 1 / (2 logistic_penalty).
-// Method   L-BFGS for all columns in step, every iteration two matrix products, with
-//          the inverse of diag(sum_i p_i (1 - p_i) s_k / n + 2 logistic_penalty) as the
-//          first guess of the inverse Hessian: in the eigenbasis that is close. A
-//          column that has converged leaves the batch. Curvature pairs survive a change
-//          of penalty exactly (y gains 2 (new - old) s), so a path is followed warm.
-// Accuracy Solve(kFast): float32 products summed over tiles in float64, for choosing a
-//          penalty. Solve(kExact): float64; stops when the estimated squared error of
-//          the margins, weighted by p (1 - p), is below 2e-16 on average, which gives
-//          probabilities to 1e-6 and better.
+// Method   L-BFGS for all columns in step, every step two matrix products, with the
+//          inverse of diag(sum_i p_i (1 - p_i) s_k / n + 2 logistic_penalty) as the
+//          first guess of the inverse Hessian: in the eigenbasis that is close.
+//          Curvature pairs survive a change of penalty exactly (the gradient's change
+//          gains 2 (new - old) times the step), so a path is followed warm.
+// Accuracy kFast: float32 products summed over tiles in float64, for choosing a penalty.
+//          kFastFinal: float32 as far as it goes, on the way to kExact: float64, until
+//          the estimated squared error of the margins, weighted by p (1 - p), is below
+//          1e-14 on average, which gives probabilities to 1e-6 and better.
 // Source   Liu & Nocedal, Math. Programming 45 (1989).
+//
+// Example:
+//   LogisticDesign design(basis);
+//   LogisticColumn column(design, classes);
+//   column.Begin(0.5, LogisticPrecision::kExact);
+//   while (!column.converged()) Advance(design, {&column});
 
 #ifndef IAT_SIMILARITY_LOGISTIC_H_
 #define IAT_SIMILARITY_LOGISTIC_H_
@@ -28,6 +34,8 @@
 #include "similarity/source_basis.h"
 
 namespace iat {
+
+enum class LogisticPrecision { kFast, kFastFinal, kExact };
 
 // Z with a column of ones, in row tiles that stay in cache. The last tile is padded
 // with rows of zeros, which no column ever learns from.
@@ -45,6 +53,9 @@ class LogisticDesign {
   template <typename Scalar>
   const Scalar* tile(Eigen::Index index) const;
 
+  // z_i a + b in float32: stimuli x columns of `coefficients`.
+  Eigen::MatrixXf Margins(const Eigen::MatrixXd& coefficients) const;
+
  private:
   Eigen::Index num_stimuli_, num_tiles_;
   Eigen::ArrayXd curvature_;
@@ -53,59 +64,65 @@ class LogisticDesign {
   Eigen::MatrixXd exact_;
 };
 
-class LogisticBatch {
+class LogisticColumn {
  public:
-  // kFastFinal: float32 as far as it goes, on the way to kExact.
-  enum class Precision { kFast, kFastFinal, kExact };
-
-  // `design` must outlive the batch. classes: stimuli x columns of +1, -1, 0.
-  LogisticBatch(const LogisticDesign& design, const Eigen::MatrixXf& classes);
-
-  Eigen::Index num_columns() const { return classes_.cols(); }
-
-  // rank + 1 rows, the intercept last. Starts at zero weights and each column's base
+  // classes: one a stimulus, +1 active and -1 not; +2 and -2 the same, held out. Both
+  // must occur among those that are not held out. Starts at zero weights and the base
   // rate.
-  Eigen::VectorXd Coefficients(Eigen::Index column) const { return columns_[column].x; }
-  void SetCoefficients(Eigen::Index column, const Eigen::VectorXd& coefficients);
+  LogisticColumn(const LogisticDesign& design, const Eigen::VectorXf& classes);
 
-  // Solves the named columns at their penalties, from where they stand. Returns the
-  // number of iterations (evaluations of the loss).
-  int Solve(const std::vector<Eigen::Index>& columns,
-            const std::vector<double>& penalties, Precision precision);
+  // rank + 1 numbers, the intercept last.
+  const Eigen::VectorXd& coefficients() const { return x_; }
+  void SetCoefficients(const Eigen::VectorXd& coefficients);
 
-  // z_i a + b in float32 for the named columns: stimuli x columns.
-  Eigen::MatrixXf Margins(const std::vector<Eigen::Index>& columns) const;
+  // Sets out for the minimum at this penalty from where it stands.
+  void Begin(double penalty, LogisticPrecision precision);
+  bool converged() const { return converged_; }
+
+  // Summed log-loss of the stimuli held out, at coefficients(); known once Advance has
+  // been called.
+  double held_out_loss() const { return now_.held_out_loss; }
 
  private:
+  friend void Advance(const LogisticDesign& design,
+                      const std::vector<LogisticColumn*>& columns);
+
   struct Pair {
     Eigen::VectorXd step, change;
     double inverse_product = 0.0;
   };
-  struct Column {
-    Eigen::VectorXd x, data_gradient;
-    double data_loss = 0.0, curvature = 0.0;  // curvature: sum of p (1 - p)
-    double penalty = 0.0;
-    double num_left_out = 0.0;  // padding included
-    bool evaluated = false;
-    bool evaluated_exactly = false;
-    std::vector<Pair> pairs;  // oldest first
-    // The search under way.
-    Eigen::VectorXd gradient, direction, trial;
-    double loss = 0.0, slope = 0.0, step = 1.0;
+  // The data's part of the problem at a point.
+  struct Evaluation {
+    double loss = 0.0, held_out_loss = 0.0;
+    double curvature = 0.0;  // sum of p (1 - p)
+    Eigen::VectorXd gradient;
   };
 
-  template <typename Scalar>
-  void Evaluate(const std::vector<Eigen::Index>& columns, const Eigen::MatrixXd& points,
-                Eigen::VectorXd& losses, Eigen::VectorXd& curvatures,
-                Eigen::MatrixXd& gradients) const;
-  Eigen::ArrayXd InversePreconditioner(const Column& column) const;
-  void SetPenalty(Column& column, double penalty) const;
-  void SetDirection(Column& column) const;
+  Eigen::VectorXd NextPoint() const;
+  void Take(Evaluation evaluation);
+  // Prepares the next step, or finds that none is needed.
+  void BeginSearch();
+  void SetDirection(const Eigen::ArrayXd& inverse_preconditioner);
+  Eigen::ArrayXd InversePreconditioner() const;
 
-  const LogisticDesign& design_;
-  Eigen::MatrixXf classes_;  // padded rows
-  std::vector<Column> columns_;
+  const LogisticDesign* design_;
+  Eigen::VectorXf classes_;  // padded with zeros
+  Eigen::VectorXd x_;
+  Evaluation now_;
+  bool evaluated_ = false;
+  LogisticPrecision precision_ = LogisticPrecision::kFast;
+  double penalty_ = 0.0;
+  std::vector<Pair> pairs_;  // oldest first
+  bool converged_ = false;
+  int num_evaluations_ = 0;
+  // The search under way.
+  Eigen::VectorXd gradient_, direction_;
+  double loss_ = 0.0, slope_ = 0.0, step_ = 1.0;
 };
+
+// One step of every column, all of them begun alike (kExact, or not) and not yet
+// converged: one product with Z and one with its transpose.
+void Advance(const LogisticDesign& design, const std::vector<LogisticColumn*>& columns);
 
 }  // namespace iat
 

@@ -1,28 +1,94 @@
 #include "similarity/mapping.h"
 
 #include <cmath>
-#include <functional>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "similarity/glm_poisson_softplus.h"
+#include "similarity/inverse_nonlinear.h"
+#include "similarity/lasso.h"
 #include "similarity/linear_algebra.h"
 #include "similarity/logistic_ridge.h"
+#include "similarity/ols.h"
+#include "similarity/one_to_one.h"
+#include "similarity/percentile.h"
+#include "similarity/pls.h"
+#include "similarity/procrustes.h"
 #include "similarity/ridge.h"
+#include "similarity/soft_matching.h"
 
 namespace iat {
 namespace {
 
-using Maker = std::function<std::unique_ptr<Mapping>(const MappingOptions&)>;
+using Maker = std::unique_ptr<Mapping> (*)(const MappingOptions&);
 
-const std::map<std::string, Maker>& Registry() {
-  static const auto* const registry = new std::map<std::string, Maker>{
-      {"ridge", MakeRidgeMapping},
-      {"ridge_clamped", MakeRidgeClampedMapping},
-      {"logistic_ridge", MakeLogisticRidgeMapping},
-      {"logistic_ridge_soft", MakeLogisticRidgeSoftMapping},
-      {"logistic_ridge_tuned", MakeLogisticRidgeTunedMapping},
-  };
+struct Registered {
+  MappingInfo info;
+  Maker make;
+};
+
+const std::vector<Registered>& Registry() {
+  constexpr bool kCheap = false, kCostly = true;
+  static const auto* const registry = [] {
+    const std::vector<Stage> any = {Stage::kPreRelu, Stage::kPostRelu, Stage::kRecorded};
+    const std::vector<Stage> never_negative = {Stage::kPostRelu, Stage::kRecorded};
+    const std::vector<Stage> rectified = {Stage::kPostRelu};
+    return new std::vector<Registered>{
+        {{"elastic_net", "linear map that uses few source units: L1 and L2 penalty", any,
+          kCostly},
+         MakeElasticNetMapping},
+        {{"glm_poisson_softplus",
+          "Poisson regression: rates are the softplus of a linear map", never_negative,
+          kCostly},
+         MakeGlmPoissonSoftplusMapping},
+        {{"inverse_nonlinear",
+          "undoes the source's ReLU, maps linearly, applies the ReLU again", any,
+          kCostly},
+         MakeInverseNonlinearMapping},
+        {{"lasso", "linear map that uses few source units: L1 penalty", any, kCostly},
+         MakeLassoMapping},
+        {{"logistic_ridge",
+          "a logistic regression says whether the target is active, a ridge how much",
+          rectified, kCostly},
+         MakeLogisticRidgeMapping},
+        {{"logistic_ridge_soft",
+          "logistic_ridge with the value weighted by the probability of being active",
+          rectified, kCostly},
+         MakeLogisticRidgeSoftMapping},
+        {{"logistic_ridge_tuned",
+          "logistic_ridge with the gate's threshold chosen inside the fit stimuli",
+          rectified, kCostly},
+         MakeLogisticRidgeTunedMapping},
+        {{"ols", "linear map without a penalty, of least norm", any, kCheap},
+         MakeOlsMapping},
+        {{"one_to_one", "each target a line of its best-correlated source unit", any,
+          kCheap},
+         MakeOneToOneMapping},
+        {{"one_to_one_assigned",
+          "each target a line of a source unit of its own, by optimal assignment", any,
+          kCheap},
+         MakeOneToOneAssignedMapping},
+        {{"percentile", "ridge on the source units most correlated with each target", any,
+          kCostly},
+         MakePercentileMapping},
+        {{"pls", "partial least squares: linear map through few directions of the source",
+          any, kCheap},
+         MakePlsMapping},
+        {{"procrustes", "rotation of the source onto the target, and one scale", any,
+          kCheap},
+         MakeProcrustesMapping},
+        {{"ridge", "linear map with an L2 penalty chosen for each target unit", any,
+          kCheap},
+         MakeRidgeMapping},
+        {{"ridge_clamped", "ridge without negative predictions", rectified, kCheap},
+         MakeRidgeClampedMapping},
+        {{"soft_matching",
+          "one-to-one matching of populations of any size, by optimal transport", any,
+          kCheap},
+         MakeSoftMatchingMapping},
+    };
+  }();
   return *registry;
 }
 
@@ -64,20 +130,43 @@ absl::StatusOr<const SourceBasis*> SourceData::StandardisedBasis() {
 absl::Status Mapping::CheckTargetStage(Stage) const { return absl::OkStatus(); }
 
 void MappingOptions::Describe(OptionVisitor& visitor) {
-  visitor.Table("ridge", "the ridge mapping, and the ridge half of LogisticRidge",
-                [&](OptionVisitor& inner) { ridge.Describe(inner); });
-  visitor.Table("logistic_ridge", "LogisticRidge, all gates",
-                [&](OptionVisitor& inner) { logistic_ridge.Describe(inner); });
+  const auto table = [&](const char* name, const char* doc, auto& options) {
+    visitor.Table(name, doc, [&](OptionVisitor& inner) { options.Describe(inner); });
+  };
+  table("ridge",
+        "the ridge mapping, the ridge half of LogisticRidge, and the ridges inside "
+        "percentile and inverse_nonlinear",
+        ridge);
+  table("logistic_ridge", "LogisticRidge, all gates", logistic_ridge);
+  table("one_to_one", "both one-to-one mappings", one_to_one);
+  table("percentile", "the percentile mapping", percentile);
+  table("pls", "partial least squares", pls);
+  table("lasso", "the lasso mapping", lasso);
+  table("elastic_net", "the elastic net", elastic_net);
+  table("procrustes", "the Procrustes mapping", procrustes);
+  table("glm_poisson_softplus", "the Poisson regression", glm_poisson_softplus);
+  table("inverse_nonlinear", "the map behind the ReLU", inverse_nonlinear);
 }
 
 absl::Status MappingOptions::Validate() const {
   IAT_RETURN_IF_ERROR(ridge.Validate());
-  return logistic_ridge.Validate();
+  IAT_RETURN_IF_ERROR(logistic_ridge.Validate());
+  IAT_RETURN_IF_ERROR(glm_poisson_softplus.Validate());
+  return inverse_nonlinear.Validate();
+}
+
+const std::vector<MappingInfo>& RegisteredMappings() {
+  static const auto* const infos = [] {
+    auto* const made = new std::vector<MappingInfo>();
+    for (const Registered& registered : Registry()) made->push_back(registered.info);
+    return made;
+  }();
+  return *infos;
 }
 
 std::vector<std::string> MappingNames() {
   std::vector<std::string> names;
-  for (const auto& [name, maker] : Registry()) names.push_back(name);
+  for (const MappingInfo& info : RegisteredMappings()) names.push_back(info.name);
   return names;
 }
 
@@ -88,14 +177,13 @@ bool IsLogisticMapping(absl::string_view name) {
 absl::StatusOr<std::unique_ptr<Mapping>> MakeMapping(absl::string_view name,
                                                      const MappingOptions& options) {
   IAT_RETURN_IF_ERROR(options.Validate());
-  const auto found = Registry().find(std::string(name));
-  if (found == Registry().end()) {
-    const std::string nearest = NearestName(name, MappingNames());
-    return absl::NotFoundError(absl::StrCat(
-        "no mapping \"", name, "\"",
-        nearest.empty() ? "" : absl::StrCat("; did you mean \"", nearest, "\"?")));
+  for (const Registered& registered : Registry()) {
+    if (registered.info.name == name) return registered.make(options);
   }
-  return found->second(options);
+  const std::string nearest = NearestName(name, MappingNames());
+  return absl::NotFoundError(absl::StrCat(
+      "no mapping \"", name, "\"",
+      nearest.empty() ? "" : absl::StrCat("; did you mean \"", nearest, "\"?")));
 }
 
 absl::StatusOr<Eigen::MatrixXd> LinearMap::Predict(const Eigen::MatrixXd& source) const {

@@ -34,7 +34,14 @@
 #include "absl/strings/string_view.h"
 #include "base/activation_file.h"
 #include "base/options.h"
+#include "similarity/glm_poisson_softplus_options.h"
+#include "similarity/inverse_nonlinear_options.h"
+#include "similarity/lasso_options.h"
 #include "similarity/logistic_ridge_options.h"
+#include "similarity/one_to_one_options.h"
+#include "similarity/percentile_options.h"
+#include "similarity/pls_options.h"
+#include "similarity/procrustes_options.h"
 #include "similarity/ridge_options.h"
 #include "similarity/source_basis.h"
 
@@ -97,8 +104,9 @@ class FitProblem {
 
 // What was chosen inside the fit stimuli.
 struct Chosen {
-  // "ridge_penalty", "logistic_penalty", "gate_threshold": one value a target unit,
-  // NaN where none was needed (a unit that is never active has no ridge).
+  // "ridge_penalty", "gate_threshold", "num_components" and what else the mapping's
+  // header names: one value a target unit, NaN where none was needed (a unit that is
+  // never active has no ridge).
   std::map<std::string, Eigen::VectorXd> values;
   // By the same names: units whose choice is the first or last of its grid, a sign
   // that the grid may be too narrow.
@@ -121,16 +129,37 @@ class Mapping {
   virtual absl::Status CheckTargetStage(Stage stage) const;
   virtual absl::StatusOr<std::unique_ptr<FittedMapping>> Fit(
       FitProblem& problem) const = 0;
+  // Whether a target unit's fit is the same whichever other target units are there.
+  // Such a mapping is fitted on blocks of units, which bounds its memory.
+  virtual bool FitsUnitsAlone() const { return false; }
 };
 
 // Options of every mapping; each reads its own part.
 struct MappingOptions {
   RidgeOptions ridge;
   LogisticRidgeOptions logistic_ridge;
+  OneToOneOptions one_to_one;
+  PercentileOptions percentile;
+  PlsOptions pls;
+  LassoOptions lasso;
+  ElasticNetOptions elastic_net;
+  ProcrustesOptions procrustes;
+  GlmPoissonSoftplusOptions glm_poisson_softplus;
+  InverseNonlinearOptions inverse_nonlinear;
 
   void Describe(OptionVisitor& visitor);
   absl::Status Validate() const;
 };
+
+// A line of the registry.
+struct MappingInfo {
+  std::string name;
+  std::string description;           // in one line
+  std::vector<Stage> target_stages;  // of targets that Fit accepts
+  bool costly = false;               // far dearer than a ridge
+};
+// Sorted by name.
+const std::vector<MappingInfo>& RegisteredMappings();
 
 // Sorted.
 std::vector<std::string> MappingNames();

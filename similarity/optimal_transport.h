@@ -11,8 +11,8 @@
 //          perturbed (p + 1 units each and one more), which keeps every flow of the tree
 //          above 0: no pivot is degenerate, none can cycle, and the final tree is optimal
 //          for the supplies as given.
-// Cost     Memory of one cost matrix; a pivot costs O(p + t) and a scan of a block of
-//          costs. 256 x 250: about 0.1 s.
+// Cost     Memory of one cost matrix and an order of its entries; a pivot costs O(p + t)
+//          and a scan of a block of costs.
 // Source   Ahuja, Magnanti & Orlin, Network Flows (1993), chapter 11; Bonneel et al.,
 //          SIGGRAPH Asia 2011, as POT's ot.emd.
 

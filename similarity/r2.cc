@@ -26,6 +26,26 @@ Eigen::VectorXd R2PerUnit(const Eigen::MatrixXd& target,
   return r2;
 }
 
+Eigen::VectorXd PearsonPerUnit(const Eigen::MatrixXd& target,
+                               const Eigen::MatrixXd& predicted) {
+  IAT_CHECK(target.rows() == predicted.rows() && target.cols() == predicted.cols(),
+            "correlation of matrices of different shape");
+  IAT_CHECK(target.rows() > 0, "correlation of no stimuli");
+  Eigen::VectorXd r(target.cols());
+  for (Eigen::Index j = 0; j < target.cols(); ++j) {
+    const auto y = target.col(j), y_hat = predicted.col(j);
+    if (y.maxCoeff() == y.minCoeff()) {
+      r(j) = std::numeric_limits<double>::quiet_NaN();
+    } else if (y_hat.maxCoeff() == y_hat.minCoeff()) {
+      r(j) = 0.0;
+    } else {
+      const Eigen::VectorXd a = y.array() - y.mean(), b = y_hat.array() - y_hat.mean();
+      r(j) = a.normalized().dot(b.normalized());
+    }
+  }
+  return r;
+}
+
 double Quantile(std::vector<double> values, double fraction) {
   if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
   std::sort(values.begin(), values.end());

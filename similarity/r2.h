@@ -22,6 +22,11 @@ namespace iat {
 Eigen::VectorXd R2PerUnit(const Eigen::MatrixXd& target,
                           const Eigen::MatrixXd& predicted);
 
+// Pearson's correlation of Y and Y_hat over the test stimuli. NaN for the units that R2
+// leaves out; 0 where the prediction does not vary, which says nothing of the target.
+Eigen::VectorXd PearsonPerUnit(const Eigen::MatrixXd& target,
+                               const Eigen::MatrixXd& predicted);
+
 struct R2Summary {
   int64_t num_scored_units = 0;
   int64_t num_constant_units = 0;

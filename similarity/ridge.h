@@ -16,14 +16,13 @@
 //            e_i  = (y_i - y_hat_i) / (1 - h_i)
 //          "kfold": stimulus i belongs to fold i modulo num_folds; every fold is
 //          predicted from the others, centred on their own mean.
-// Cost     One eigendecomposition a source (similarity/source_basis.h), then a
-//          product of n x r by r x targets for each penalty that could be best: a
-//          penalty whose smallest possible leave-one-out error, from the training
-//          error and the range of h, exceeds one already evaluated is passed over.
+// Cost     One eigendecomposition a source (similarity/source_basis.h), then two or three
+//          products of n x r by r x targets (similarity/leave_one_out.h).
 // Accuracy Leave-one-out errors are float32 products summed in float64 where a target's
 //          training error at the smallest penalty is above 1e-4 of its variance, so that
 //          a choice can differ from that of float64 only where two penalties' errors
-//          agree to about 1e-6; float64 below. Weights and predictions are float64.
+//          agree to about 1e-6 (1e-5 at that bound); float64 below. Weights and
+//          predictions are float64.
 // Source   Hoerl & Kennard, Technometrics 12 (1970); arXiv:2510.02523.
 //
 // ridge_clamped is max(ridge, 0): the cheap way to respect that a target after its
@@ -57,12 +56,7 @@ absl::StatusOr<LinearMap> SolveRidge(const SourceBasis& basis,
                                      const Eigen::MatrixXd& target,
                                      const Eigen::VectorXd& ridge_penalty);
 
-// Sum over stimuli of the squared leave-one-out error: penalties x target units.
-// The plain road, without passing anything over.
-Eigen::MatrixXd LeaveOneOutErrors(const SourceBasis& basis, const Eigen::MatrixXd& target,
-                                  const std::vector<double>& penalties);
-
-// One target on rows of its own: the ridge of one unit's active stimuli.
+// One target on rows of its own, in float64 for any shape and fit.
 struct SingleRidgeFit {
   Eigen::RowVectorXd source_mean;
   Eigen::VectorXd weights;  // one a source unit
@@ -73,8 +67,6 @@ struct SingleRidgeFit {
 };
 // Always by leave-one-out. The grid scales with trace(Xc'Xc) / num_units; `source` may
 // be given in coordinates where it has fewer columns than units. At least one row.
-// Cost: a float32 Gram matrix, its tridiagonal form Q T Q', and X Q; every penalty then
-// costs O(n p). The weights at the chosen penalty are refined to float64.
 absl::StatusOr<SingleRidgeFit> FitSingleRidge(Eigen::MatrixXd source,
                                               const Eigen::VectorXd& target,
                                               const RidgeOptions& options,

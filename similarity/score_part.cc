@@ -10,7 +10,7 @@
 namespace iat {
 namespace {
 
-constexpr absl::string_view kHeader = "iat score part 1";
+constexpr absl::string_view kHeader = "iat score part 2";
 
 void AppendNumbers(std::string& text, const Eigen::VectorXd& values) {
   for (const double value : values) absl::StrAppendFormat(&text, " %.17g", value);
@@ -48,6 +48,7 @@ bool ParseLine(const std::vector<absl::string_view>& words, ScorePart& part) {
   if (part.mappings.empty()) return false;
   MappingScores& scores = part.mappings.back();
   if (key == "r2") return ParseNumbers(words, 1, num_units, scores.r2);
+  if (key == "r") return ParseNumbers(words, 1, num_units, scores.r);
   const std::string name(words[1]);
   if (key == "chosen")
     return ParseNumbers(words, 2, num_units, scores.chosen.values[name]);
@@ -67,6 +68,8 @@ absl::Status WriteScorePart(const std::filesystem::path& path, const ScorePart& 
   for (const MappingScores& scores : part.mappings) {
     absl::StrAppend(&text, "mapping ", scores.mapping, "\nr2");
     AppendNumbers(text, scores.r2);
+    text += "r";
+    AppendNumbers(text, scores.r);
     for (const auto& [name, values] : scores.chosen.values) {
       absl::StrAppend(&text, "chosen ", name);
       AppendNumbers(text, values);

@@ -1,12 +1,13 @@
 // What one finished cell found, in a file of its own: the unit in which a comparison
 // is resumed. Text, so that a part can be read while a run is under way:
 //
-//   iat score part 1
+//   iat score part 2
 //   fingerprint <SHA-256 of the cell's inputs>
 //   seconds 4.21
 //   units 3 17 40
 //   mapping ridge
 //   r2 0.5 nan 0.75                   one value a unit
+//   r 0.71 nan 0.87
 //   chosen ridge_penalty 1 2 3
 //   edge ridge_penalty 0
 //   end
@@ -27,7 +28,7 @@ namespace iat {
 
 struct MappingScores {
   std::string mapping;
-  Eigen::VectorXd r2;  // one a target unit of the cell
+  Eigen::VectorXd r2, r;  // one a target unit of the cell
   Chosen chosen;
 };
 

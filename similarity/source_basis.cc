@@ -28,7 +28,7 @@ absl::StatusOr<SourceBasis> SourceBasis::Make(Eigen::MatrixXd source) {
   const bool dual = p > n;
   Eigen::MatrixXd gram = LowerGram(source, dual);
   basis.mean_eigenvalue_ = gram.trace() / static_cast<double>(p);
-  IAT_ASSIGN_OR_RETURN(const SymmetricEigen eigen, Eigendecompose(std::move(gram)));
+  IAT_ASSIGN_OR_RETURN(SymmetricEigen eigen, Eigendecompose(std::move(gram)));
 
   const Eigen::Index size = eigen.values.size();
   const double floor =
@@ -36,15 +36,15 @@ absl::StatusOr<SourceBasis> SourceBasis::Make(Eigen::MatrixXd source) {
   Eigen::Index rank = 0;
   while (rank < size && eigen.values(size - 1 - rank) > floor) ++rank;
   basis.eigenvalues_ = eigen.values.tail(rank);
-  const Eigen::MatrixXd vectors = eigen.vectors.rightCols(rank);
   if (dual) {
     const Eigen::ArrayXd root = basis.eigenvalues_.array().sqrt();
-    basis.rotated_ = vectors * root.matrix().asDiagonal();
-    basis.axes_ =
-        TransposedProduct(source, vectors) * root.inverse().matrix().asDiagonal();
+    basis.rotated_ = eigen.vectors.rightCols(rank) * root.matrix().asDiagonal();
+    eigen.vectors.resize(0, 0);  // as large as what follows
+    basis.axes_ = TransposedProduct(source, basis.rotated_);
+    basis.axes_.array().rowwise() /= basis.eigenvalues_.array().transpose();
   } else {
-    basis.rotated_ = Product(source, vectors);
-    basis.axes_ = vectors;
+    basis.axes_ = eigen.vectors.rightCols(rank);
+    basis.rotated_ = Product(source, basis.axes_);
   }
   return basis;
 }

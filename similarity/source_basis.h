@@ -35,6 +35,10 @@ class SourceBasis {
   const Eigen::VectorXd& eigenvalues() const { return eigenvalues_; }  // s
   // trace(Xc'Xc) / p: what penalty grids scale with.
   double mean_eigenvalue() const { return mean_eigenvalue_; }
+  // 1 / (s + penalty).
+  Eigen::ArrayXd InverseCurvature(double penalty) const {
+    return (eigenvalues_.array() + penalty).inverse();
+  }
 
  private:
   SourceBasis() = default;

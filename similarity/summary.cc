@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -87,6 +88,50 @@ double MeanOverPairs(const std::map<Pair, double>& value_of_pair,
   return sum / static_cast<double>(of_unordered.size());  // 0 / 0 is NaN
 }
 
+std::set<std::string> AnimalsOf(const std::map<Pair, double>& value_of_pair) {
+  std::set<std::string> animals;
+  for (const auto& [pair, value] : value_of_pair) {
+    if (std::isnan(value)) continue;
+    animals.insert(pair.first);
+    animals.insert(pair.second);
+  }
+  return animals;
+}
+
+// `statistic` takes the animal to leave out, or none.
+Interval Jackknife(const std::set<std::string>& animals,
+                   const std::function<double(const std::string*)>& statistic) {
+  Interval interval{statistic(nullptr), kNaN, kNaN};
+  if (animals.size() < kFewestAnimals) return interval;
+  std::vector<double> without;
+  for (const std::string& animal : animals) without.push_back(statistic(&animal));
+  const double m = static_cast<double>(animals.size());
+  double mean = 0.0, squares = 0.0;
+  for (const double value : without) mean += value / m;
+  for (const double value : without) squares += (value - mean) * (value - mean);
+  const double error = std::sqrt((m - 1.0) / m * squares);
+  const boost::math::students_t distribution(m - 1.0);
+  const double half = boost::math::quantile(distribution, 0.5 + kCoverage / 2.0) * error;
+  interval.low = interval.mean - half;
+  interval.high = interval.mean + half;
+  return interval;
+}
+
+std::map<Pair, double> MeanOverSplits(const Measurements& measurements) {
+  std::map<Pair, double> value_of_pair;
+  for (const auto& [pair, values] : measurements) {
+    double sum = 0.0;
+    int64_t count = 0;
+    for (const auto& [split, value] : values) {
+      if (std::isnan(value)) continue;
+      sum += value;
+      ++count;
+    }
+    value_of_pair[pair] = count > 0 ? sum / static_cast<double>(count) : kNaN;
+  }
+  return value_of_pair;
+}
+
 struct Aggregate {
   Interval r2;
   int64_t num_animals = 0, num_pairs = 0, num_splits = 0, num_empty = 0;
@@ -94,28 +139,19 @@ struct Aggregate {
 
 Aggregate AggregateOf(const Measurements& measurements) {
   Aggregate aggregate;
-  std::map<Pair, double> value_of_pair;
   std::set<std::string> animals;
   std::set<Pair> pairs;
   std::set<int64_t> splits;
   for (const auto& [pair, values] : measurements) {
-    double sum = 0.0;
-    int64_t count = 0;
     for (const auto& [split, value] : values) {
       splits.insert(split);
-      if (std::isnan(value)) {
-        ++aggregate.num_empty;
-        continue;
-      }
-      sum += value;
-      ++count;
+      aggregate.num_empty += std::isnan(value);
     }
-    value_of_pair[pair] = count > 0 ? sum / static_cast<double>(count) : kNaN;
     pairs.insert(Unordered(pair));
     animals.insert(pair.first);
     animals.insert(pair.second);
   }
-  aggregate.r2 = JackknifeOverAnimals(value_of_pair);
+  aggregate.r2 = JackknifeOverAnimals(MeanOverSplits(measurements));
   aggregate.num_animals = static_cast<int64_t>(animals.size());
   aggregate.num_pairs = static_cast<int64_t>(pairs.size());
   aggregate.num_splits = static_cast<int64_t>(splits.size());
@@ -148,6 +184,71 @@ void AddDifference(const Groups& groups, const SummaryKey& first_key,
                    aggregate.num_animals, aggregate.num_pairs, aggregate.num_splits});
 }
 
+// A mapping's values for every (source layer, target layer).
+using LayerMatrix = std::map<Pair, std::map<Pair, double>>;
+
+// Smallest lead of R2(l -> l) over another entry of its row or column, averaged over
+// layers, without the pairs of `left_out`.
+double MeanLead(const LayerMatrix& matrix, const std::set<std::string>& layers,
+                bool by_target, const std::string* left_out, int64_t* num_won = nullptr) {
+  double sum = 0.0;
+  for (const std::string& layer : layers) {
+    const double own = MeanOverPairs(matrix.at({layer, layer}), left_out);
+    double best_other = -std::numeric_limits<double>::infinity();
+    for (const std::string& other : layers) {
+      if (other == layer) continue;
+      const Pair entry = by_target ? Pair{other, layer} : Pair{layer, other};
+      const double value = MeanOverPairs(matrix.at(entry), left_out);
+      if (std::isnan(value)) return kNaN;  // an entry without a scored unit
+      best_other = std::max(best_other, value);
+    }
+    sum += own - best_other;
+    if (num_won != nullptr) *num_won += own > best_other;
+  }
+  return sum / static_cast<double>(layers.size());
+}
+
+std::vector<SeparabilityLine> MakeSeparability(const Groups& groups) {
+  std::map<std::pair<SummaryKey, std::string>, LayerMatrix, KeyLess> matrices;
+  // Keys ascend, so rows on more target units replace those on fewer.
+  for (const auto& [group, measurements] : groups) {
+    SummaryKey key = group.first;
+    key.source_layer.clear();
+    key.target_layer.clear();
+    key.num_source_units = key.num_target_units = 0;
+    matrices[{key, group.second}][{group.first.source_layer, group.first.target_layer}] =
+        MeanOverSplits(measurements);
+  }
+  std::vector<SeparabilityLine> lines;
+  for (const auto& [group, matrix] : matrices) {
+    std::set<std::string> layers, animals;
+    for (const auto& [entry, values] : matrix) {
+      if (entry.first == entry.second) layers.insert(entry.first);
+      animals.merge(AnimalsOf(values));
+    }
+    bool whole = layers.size() > 1;
+    for (const std::string& source : layers) {
+      for (const std::string& target : layers) {
+        whole = whole && matrix.count({source, target}) > 0;
+      }
+    }
+    if (!whole) continue;
+    SeparabilityLine& line = lines.emplace_back();
+    line.key = group.first;
+    line.mapping = group.second;
+    line.num_layers = static_cast<int64_t>(layers.size());
+    line.num_animals = static_cast<int64_t>(animals.size());
+    MeanLead(matrix, layers, true, nullptr, &line.num_matched);
+    for (const bool by_target : {true, false}) {
+      (by_target ? line.by_target : line.by_source) =
+          Jackknife(animals, [&](const std::string* left_out) {
+            return MeanLead(matrix, layers, by_target, left_out);
+          });
+    }
+  }
+  return lines;
+}
+
 std::string FormatInterval(const Interval& r2) {
   if (std::isnan(r2.low)) return absl::StrFormat("%7.4f %17s", r2.mean, "-");
   return absl::StrFormat("%7.4f [%7.4f,%7.4f]", r2.mean, r2.low, r2.high);
@@ -163,6 +264,33 @@ std::string LayerText(const SummaryKey& key) {
   return key.source_layer == key.target_layer
              ? key.source_layer
              : absl::StrCat(key.source_layer, "->", key.target_layer);
+}
+
+void AppendDifferences(const Summary& summary, std::string& text) {
+  if (summary.differences.empty()) return;
+  absl::StrAppendFormat(&text, "\n%-12s %-8s %-56s %7s %17s %7s %5s %6s %5s\n", "family",
+                        "layer", "difference", "R2", "95 % interval", "animals", "pairs",
+                        "splits", "units");
+  for (const DifferenceLine& line : summary.differences) {
+    absl::StrAppendFormat(&text, "%-12s %-8s %-56s %s %7d %5d %6d %5d\n", line.key.family,
+                          LayerText(line.key),
+                          absl::StrCat(line.first, " - ", line.second),
+                          FormatInterval(line.r2), line.num_animals, line.num_pairs,
+                          line.num_splits, line.key.num_target_units);
+  }
+}
+
+void AppendSeparability(const Summary& summary, std::string& text) {
+  if (summary.separability.empty()) return;
+  absl::StrAppendFormat(&text, "\n%-12s %-24s %-24s %25s %25s %7s %7s\n", "family",
+                        "stage", "layers kept apart by", "lead by target",
+                        "lead by source", "matched", "animals");
+  for (const SeparabilityLine& line : summary.separability) {
+    absl::StrAppendFormat(
+        &text, "%-12s %-24s %-24s %s %s %7s %7d\n", line.key.family, StageText(line.key),
+        line.mapping, FormatInterval(line.by_target), FormatInterval(line.by_source),
+        absl::StrCat(line.num_matched, "/", line.num_layers), line.num_animals);
+  }
 }
 
 nlohmann::json NumberJson(double value) {
@@ -187,28 +315,9 @@ nlohmann::ordered_json KeyJson(const SummaryKey& key) {
 }  // namespace
 
 Interval JackknifeOverAnimals(const std::map<Pair, double>& value_of_pair) {
-  std::set<std::string> animals;
-  for (const auto& [pair, value] : value_of_pair) {
-    if (std::isnan(value)) continue;
-    animals.insert(pair.first);
-    animals.insert(pair.second);
-  }
-  Interval interval{MeanOverPairs(value_of_pair, nullptr), kNaN, kNaN};
-  if (animals.size() < kFewestAnimals) return interval;
-  std::vector<double> without;
-  for (const std::string& animal : animals) {
-    without.push_back(MeanOverPairs(value_of_pair, &animal));
-  }
-  const double m = static_cast<double>(animals.size());
-  double mean = 0.0, squares = 0.0;
-  for (const double value : without) mean += value / m;
-  for (const double value : without) squares += (value - mean) * (value - mean);
-  const double error = std::sqrt((m - 1.0) / m * squares);
-  const boost::math::students_t distribution(m - 1.0);
-  const double half = boost::math::quantile(distribution, 0.5 + kCoverage / 2.0) * error;
-  interval.low = interval.mean - half;
-  interval.high = interval.mean + half;
-  return interval;
+  return Jackknife(AnimalsOf(value_of_pair), [&](const std::string* left_out) {
+    return MeanOverPairs(value_of_pair, left_out);
+  });
 }
 
 Summary Summarise(const std::vector<ScoreRow>& rows) {
@@ -232,13 +341,13 @@ Summary Summarise(const std::vector<ScoreRow>& rows) {
       after.source_stage = after.target_stage = "post_relu";
       AddDifference(groups, key, "ridge", after, "ridge", summary.differences);
     }
-    if (absl::StartsWith(mapping, "logistic_ridge") &&
-        !absl::EndsWith(mapping, "_permuted")) {
-      for (const char* other : {"ridge", "ridge_clamped"}) {
-        AddDifference(groups, key, mapping, key, other, summary.differences);
-      }
+    if (mapping == "ridge" || absl::EndsWith(mapping, "_permuted")) continue;
+    AddDifference(groups, key, mapping, key, "ridge", summary.differences);
+    if (absl::StartsWith(mapping, "logistic_ridge")) {
+      AddDifference(groups, key, mapping, key, "ridge_clamped", summary.differences);
     }
   }
+  summary.separability = MakeSeparability(groups);
   return summary;
 }
 
@@ -255,17 +364,8 @@ std::string SummaryText(const Summary& summary) {
         absl::StrCat(line.key.num_fit_stimuli, "+", line.key.num_test_stimuli),
         line.key.num_target_units);
   }
-  if (summary.differences.empty()) return text;
-  absl::StrAppendFormat(&text, "\n%-12s %-8s %-56s %7s %17s %7s %5s %6s %5s\n", "family",
-                        "layer", "difference", "R2", "95 % interval", "animals", "pairs",
-                        "splits", "units");
-  for (const DifferenceLine& line : summary.differences) {
-    absl::StrAppendFormat(&text, "%-12s %-8s %-56s %s %7d %5d %6d %5d\n", line.key.family,
-                          LayerText(line.key),
-                          absl::StrCat(line.first, " - ", line.second),
-                          FormatInterval(line.r2), line.num_animals, line.num_pairs,
-                          line.num_splits, line.key.num_target_units);
-  }
+  AppendDifferences(summary, text);
+  AppendSeparability(summary, text);
   return text;
 }
 
@@ -296,8 +396,32 @@ std::string SummaryJson(const Summary& summary) {
     json["num_splits"] = line.num_splits;
     differences.push_back(std::move(json));
   }
+  nlohmann::ordered_json separability = nlohmann::ordered_json::array();
+  for (const SeparabilityLine& line : summary.separability) {
+    nlohmann::ordered_json json = {{"stimuli", line.key.stimuli},
+                                   {"family", line.key.family},
+                                   {"source_stage", line.key.source_stage},
+                                   {"target_stage", line.key.target_stage},
+                                   {"source_scope", line.key.source_scope},
+                                   {"target_scope", line.key.target_scope},
+                                   {"num_fit_stimuli", line.key.num_fit_stimuli},
+                                   {"num_test_stimuli", line.key.num_test_stimuli},
+                                   {"mapping", line.mapping}};
+    for (const bool by_target : {true, false}) {
+      const Interval& lead = by_target ? line.by_target : line.by_source;
+      const std::string name = by_target ? "by_target" : "by_source";
+      json[name] = NumberJson(lead.mean);
+      json[name + "_low"] = NumberJson(lead.low);
+      json[name + "_high"] = NumberJson(lead.high);
+    }
+    json["num_layers"] = line.num_layers;
+    json["num_matched"] = line.num_matched;
+    json["num_animals"] = line.num_animals;
+    separability.push_back(std::move(json));
+  }
   const nlohmann::ordered_json json = {{"lines", std::move(lines)},
-                                       {"differences", std::move(differences)}};
+                                       {"differences", std::move(differences)},
+                                       {"separability", std::move(separability)}};
   return json.dump(2) + "\n";
 }
 

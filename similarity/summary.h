@@ -12,6 +12,15 @@
 //            mapping, numbers of stimuli, and number of target units: rows on
 //            different sets of units are never averaged together.
 // NaN        A row without a scored unit is left out and counted.
+// Layers     Where every layer of a set was mapped onto every other (compare.layer_pairs
+// =
+//            ["all"]), a mapping keeps layers apart as far as a layer is told best by its
+//            own counterpart:
+//              by target  mean over layers l of  R2(l -> l) - max_{k != l} R2(k -> l)
+//              by source  mean over layers l of  R2(l -> l) - max_{k != l} R2(l -> k)
+//            with each R2 a mean over pairs as above. Positive: the matching layer wins
+//            on average; a mapping flexible enough to predict anything from anything has
+//            0. The jackknife leaves an animal out of the whole matrix, maxima included.
 //
 // Example:
 //   const Summary summary = Summarise(*ReadScores("scores/compare.csv"));
@@ -68,18 +77,31 @@ struct DifferenceLine {
   int64_t num_animals = 0, num_pairs = 0, num_splits = 0;
 };
 
+// One mapping's layer x layer matrix. Where a pair of layers has rows on several numbers
+// of target units, those on the most.
+struct SeparabilityLine {
+  SummaryKey key;  // without layers and numbers of units
+  std::string mapping;
+  Interval by_target, by_source;
+  int64_t num_layers = 0;
+  int64_t num_matched = 0;  // target layers that their counterpart predicts best
+  int64_t num_animals = 0;
+};
+
 struct Summary {
   std::vector<SummaryLine> lines;
-  // ridge before - ridge after the ReLU; every logistic mapping - ridge and
-  // - ridge_clamped, where there are such rows.
+  // ridge before - ridge after the ReLU; every other mapping - ridge, and every logistic
+  // one - ridge_clamped, where there are such rows.
   std::vector<DifferenceLine> differences;
+  std::vector<SeparabilityLine> separability;
 };
 
 Summary Summarise(const std::vector<ScoreRow>& rows);
 
 // The table for stdout. Fixed width.
 std::string SummaryText(const Summary& summary);
-// {"lines": [...], "differences": [...]}, keys as the members above; NaN is null.
+// {"lines": [...], "differences": [...], "separability": [...]}, keys as the members
+// above; NaN is null.
 std::string SummaryJson(const Summary& summary);
 
 }  // namespace iat

@@ -33,10 +33,12 @@ class UnitScoreWriter {
     IAT_RETURN_IF_ERROR(file_.SetAttribute(NC_GLOBAL, "format_version", int64_t{1}));
     IAT_RETURN_IF_ERROR(file_.SetAttribute(
         NC_GLOBAL, "title",
-        "R2 and chosen penalties per target unit; rows of compare.csv"));
+        "R2, Pearson r and chosen penalties per target unit; rows of compare.csv"));
     IAT_RETURN_IF_ERROR(WriteKeys());
     IAT_RETURN_IF_ERROR(
         WriteUnits("r2", [](const UnitScores& entry) { return &entry.r2; }));
+    IAT_RETURN_IF_ERROR(
+        WriteUnits("r", [](const UnitScores& entry) { return &entry.r; }));
     for (const char* name : {"ridge_penalty", "logistic_penalty", "gate_threshold"}) {
       IAT_RETURN_IF_ERROR(
           WriteUnits(name, [&](const UnitScores& entry) -> const Eigen::VectorXd* {

@@ -19,7 +19,7 @@ namespace iat {
 struct UnitScores {
   ScoreRow row;
   std::vector<int64_t> units;  // places in the target layer
-  Eigen::VectorXd r2;          // one a unit
+  Eigen::VectorXd r2, r;       // one a unit
   Chosen chosen;
 };
 

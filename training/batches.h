@@ -17,7 +17,11 @@ namespace iat {
 
 // Epochs are permutations of the training images keyed by (data_seed, epoch);
 // images beyond the last whole batch of an epoch wait for the next one. View v of
-// image i in epoch e draws from (data_seed, "augment", e * N + i, v).
+// image i in epoch e draws from (data_seed, "augment", e * N + i, v), by the chain
+// of its view (AugmentOptions::ForView).
+// One more than the largest label of these rows; 0 when one of them has none.
+int64_t NumLabels(const PackedSet& images, const std::vector<int64_t>& rows);
+
 class BatchMaker {
  public:
   // `rows`: the rows of `images` that are trained on.
@@ -37,7 +41,7 @@ class BatchMaker {
 
   const PackedSet& images_;
   std::vector<int64_t> rows_;
-  AugmentOptions augmentation_;
+  std::vector<AugmentOptions> augmentation_;  // by view
   int64_t data_seed_, batch_size_, steps_per_epoch_;
   int num_views_;
   std::future<TrainingBatch> next_;

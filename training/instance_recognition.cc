@@ -2,8 +2,10 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 
+#include "absl/strings/str_cat.h"
 #include "base/random.h"
 
 namespace iat {
@@ -37,6 +39,9 @@ void InstanceRecognitionOptions::Describe(OptionVisitor& visitor) {
   visitor.Number("bank_momentum", bank_momentum,
                  {.min = 0.0, .max = 1.0, .max_excluded = true},
                  "weight of the old entry when the memory bank is updated");
+  visitor.Integer("bank_steps", bank_steps, {.min = 0, .max = 1 << 30},
+                  "steps over which an entry keeps at least that weight, where an epoch "
+                  "has fewer; 0: as published, whatever the size of the set");
   visitor.Integer("embedding_size", embedding_size, {.min = 2, .max = 1 << 16},
                   "dimensions of the embedding");
 }
@@ -57,6 +62,17 @@ torch::Tensor InstanceRecognitionLoss(const torch::Tensor& embeddings,
   const auto negative = std::log(noise_rate) * static_cast<double>(noise.numel()) -
                         log_total.slice(1, 1).sum();
   return -(positive + negative) / static_cast<double>(embeddings.size(0));
+}
+
+TrainingRecipe InstanceRecognition::Recipe() {
+  return {};  // the published one is where TrainingRecipe starts from
+}
+
+absl::StatusOr<std::shared_ptr<Objective>> InstanceRecognition::Create(
+    const InstanceRecognitionOptions& options, const ObjectiveSetup& setup) {
+  return std::make_shared<InstanceRecognition>(options, setup.model.num_features(),
+                                               setup.num_training_images, setup.init_seed,
+                                               setup.data_seed);
 }
 
 InstanceRecognition::InstanceRecognition(const InstanceRecognitionOptions& options,
@@ -95,11 +111,28 @@ Objective::Result InstanceRecognition::Loss(VisionModel& model,
           .embeddings = embeddings.detach()};
 }
 
-void InstanceRecognition::AfterStep(const TrainingBatch& batch, const Result& result) {
+void InstanceRecognition::AfterStep(VisionModel& /*model*/, const TrainingBatch& batch,
+                                    const Result& result) {
   const torch::NoGradGuard no_grad;
-  const auto mixed = bank_.index_select(0, batch.indices) * options_.bank_momentum +
-                     result.embeddings * (1.0 - options_.bank_momentum);
+  const double momentum = BankMomentum(batch.indices.size(0));
+  const auto mixed = bank_.index_select(0, batch.indices) * momentum +
+                     result.embeddings * (1.0 - momentum);
   bank_.index_copy_(0, batch.indices, torch::nn::functional::normalize(mixed));
+}
+
+double InstanceRecognition::BankMomentum(int64_t batch_size) const {
+  if (options_.bank_steps == 0) return options_.bank_momentum;
+  const double epoch_steps =
+      static_cast<double>(bank_.size(0)) / static_cast<double>(batch_size);
+  return std::pow(options_.bank_momentum,
+                  std::min(1.0, epoch_steps / static_cast<double>(options_.bank_steps)));
+}
+
+std::string InstanceRecognition::CollapseAdvice() const {
+  return absl::StrCat(
+      "the memory bank has followed the embeddings into one direction: try more "
+      "training.instance_recognition.bank_steps (it is ",
+      options_.bank_steps, "), a smaller training.learning_rate or more images");
 }
 
 }  // namespace iat

@@ -1,8 +1,21 @@
 // What a network is trained to do: a head on top of fc7, a loss over a batch of
 // augmented views, and whatever state the loss keeps between steps.
 //
-// Adding one is one file (see instance_recognition.cc) and one line in the
-// registry in objective.cc.
+// Adding one is one file (docs/objectives.md shows how; rotnet.cc is the shortest) and
+// one line in the registry in objective.cc. A class in the registry has
+//
+//   using Options = ...;                       a struct with Describe(): the config
+//                                              table [training.NAME]; empty: no table
+//   static constexpr char kName[];             what the config calls it
+//   static constexpr char kTitle[], kLossName[], kSummary[];   for people
+//   static TrainingRecipe Recipe();            defaults of everything else
+//   static absl::StatusOr<std::shared_ptr<Objective>> Create(const Options&,
+//                                                            const ObjectiveSetup&);
+//
+// State that a resumed run needs is a parameter or a buffer of the module (a key
+// encoder, a queue, its position): checkpoints hold exactly those. Parameters that the
+// optimiser must not touch have requires_grad off. Random numbers are functions of a
+// seed and batch.step.
 
 #ifndef IAT_TRAINING_OBJECTIVE_H_
 #define IAT_TRAINING_OBJECTIVE_H_
@@ -10,6 +23,8 @@
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
+#include <any>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,6 +32,7 @@
 #include "absl/status/statusor.h"
 #include "base/options.h"
 #include "models/vision_model.h"
+#include "training/recipe.h"
 
 namespace iat {
 
@@ -26,53 +42,84 @@ struct TrainingBatch {
   torch::Tensor images;
   // Position of each image in the training set, n int64.
   torch::Tensor indices;
+  // Class of each image, n int64; -1 where it has none.
+  torch::Tensor labels = {};
   int64_t step = 0;
 };
 
 class Objective : public torch::nn::Module {
  public:
   struct Result {
-    torch::Tensor loss;        // scalar, differentiable
-    torch::Tensor embeddings;  // (views * n) x d, L2-normalised, detached
+    torch::Tensor loss;  // scalar, differentiable
+    // What collapse is looked for in, rows x d, L2-normalised, detached: the head's
+    // output for every view, or fc7 where the head answers a question.
+    torch::Tensor embeddings;
   };
 
   virtual int num_views() const = 0;
   virtual Result Loss(VisionModel& model, const TrainingBatch& batch,
                       const TapContext& context) = 0;
   // After the optimiser's step: banks, queues, momentum encoders.
-  virtual void AfterStep(const TrainingBatch& /*batch*/, const Result& /*result*/) {}
+  virtual void AfterStep(VisionModel& /*model*/, const TrainingBatch& /*batch*/,
+                         const Result& /*result*/) {}
+  // What to change when the embedding has collapsed, for the message that says so.
+  virtual std::string CollapseAdvice() const {
+    return "try a smaller training.learning_rate or more training.warmup_epochs";
+  }
 };
 
-// Config table [training.instance_recognition].
-struct InstanceRecognitionOptions {
-  double temperature = 0.07;
-  int64_t num_noise = 4096;
-  double bank_momentum = 0.5;
-  int64_t embedding_size = 128;
-  void Describe(OptionVisitor& visitor);
+// What an objective is made for.
+struct ObjectiveSetup {
+  const VisionModel& model;  // with the weights that training starts from
+  ModelOptions model_options;
+  int64_t num_training_images = 0;
+  // Classes among the training images; 0 when any of them has none.
+  int64_t num_labels = 0;
+  int64_t init_seed = 0;  // the head's weights
+  int64_t data_seed = 0;  // banks, queues, noise
 };
 
-// Config table [training.simclr].
-struct SimClrOptions {
-  double temperature = 0.1;
-  int64_t hidden_size = 2048;
-  int64_t embedding_size = 128;
-  void Describe(OptionVisitor& visitor);
-};
-
-struct ObjectiveOptions {
+// The config's training.objective and the tables of all objectives.
+class ObjectiveOptions {
+ public:
   std::string name = "instance_recognition";
-  InstanceRecognitionOptions instance_recognition;
-  SimClrOptions simclr;
+  // Describe visits the chosen objective's table only: what its weights depend on.
+  bool chosen_only = false;
+
+  // Of<SimClr>().temperature = 0.2
+  template <typename Class>
+  typename Class::Options& Of() {
+    std::any& table = tables_[Class::kName];
+    if (!table.has_value()) table = typename Class::Options{};
+    return std::any_cast<typename Class::Options&>(table);
+  }
+  template <typename Class>
+  typename Class::Options Get() const {
+    return ObjectiveOptions(*this).Of<Class>();
+  }
+
+  // The tables, not the name.
+  void Describe(OptionVisitor& visitor);
+
+ private:
+  std::map<std::string, std::any> tables_;
 };
 
-// "instance_recognition", "simclr".
+// "instance_recognition", "simclr", ...
 std::vector<std::string> ObjectiveNames();
 
-// Head weights come from init_seed, banks and noise from data_seed.
+// Both of a name that there is.
+TrainingRecipe RecipeOf(const std::string& objective);
+struct ObjectiveWords {
+  std::string title;      // "SimCLR"
+  std::string loss_name;  // "NT-Xent loss"
+};
+ObjectiveWords WordsOf(const std::string& objective);
+
+// NotFound naming the objectives there are; InvalidArgument when the setup does not
+// allow this one.
 absl::StatusOr<std::shared_ptr<Objective>> CreateObjective(
-    const ObjectiveOptions& options, int64_t num_features, int64_t num_training_images,
-    int64_t init_seed, int64_t data_seed);
+    const ObjectiveOptions& options, const ObjectiveSetup& setup);
 
 }  // namespace iat
 

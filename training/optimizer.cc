@@ -1,64 +1,300 @@
 #include "training/optimizer.h"
 
+#include <ATen/Parallel.h>
 #include <torch/torch.h>
 
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <numeric>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 
 namespace iat {
 namespace {
 
-void FusedStep(float* __restrict weights, float* __restrict velocities,
-               float* __restrict gradients, int64_t n, float learning_rate,
-               float momentum, float weight_decay) {
+// Values a thread takes at a time. The loops work on each value alone, so that
+// neither this nor the number of threads changes a result.
+constexpr int64_t kGrain = 1 << 15;
+
+// Calls loop(begin, end) over [0, n).
+template <typename Loop>
+void InParallel(int64_t n, const Loop& loop) {
+  at::parallel_for(0, n, kGrain, loop);
+}
+
+// One pass needs the tensors laid out alike on the CPU; other devices and layouts
+// take the long road to the same numbers.
+bool FitForOnePass(std::initializer_list<torch::Tensor> tensors) {
+  return std::all_of(tensors.begin(), tensors.end(), [](const torch::Tensor& t) {
+    return t.device().is_cpu() && t.is_contiguous() && t.scalar_type() == torch::kFloat32;
+  });
+}
+
+template <bool nesterov>
+void SgdLoop(float* __restrict weights, float* __restrict velocities,
+             const float* __restrict gradients, int64_t n, float learning_rate,
+             float momentum, float weight_decay) {
   for (int64_t i = 0; i < n; ++i) {
-    const float velocity =
-        momentum * velocities[i] + (gradients[i] + weight_decay * weights[i]);
+    const float gradient = gradients[i] + weight_decay * weights[i];
+    const float velocity = momentum * velocities[i] + gradient;
     velocities[i] = velocity;
-    weights[i] -= learning_rate * velocity;
-    gradients[i] = 0.0f;
+    weights[i] -= learning_rate * (nesterov ? gradient + momentum * velocity : velocity);
+  }
+}
+
+void LarsLoop(float* __restrict weights, float* __restrict velocities,
+              const float* __restrict gradients, int64_t n, float local_rate,
+              float momentum, float weight_decay) {
+  for (int64_t i = 0; i < n; ++i) {
+    const float gradient = gradients[i] + weight_decay * weights[i];
+    const float velocity = momentum * velocities[i] + local_rate * gradient;
+    velocities[i] = velocity;
+    weights[i] -= velocity;
+  }
+}
+
+// |x|, the same for any number of threads. Lanes of floats are short enough not to
+// lose small squares beside a large sum.
+double Norm(const torch::Tensor& x) {
+  constexpr int64_t kLanes = 16, kRun = 1024;
+  const float* values = x.data_ptr<float>();
+  const int64_t n = x.numel();
+  std::vector<double> sums((n + kRun - 1) / kRun);
+  at::parallel_for(0, static_cast<int64_t>(sums.size()), kGrain / kRun,
+                   [&](int64_t begin, int64_t end) {
+                     for (int64_t run = begin; run < end; ++run) {
+                       const float* in = values + run * kRun;
+                       const int64_t count = std::min(kRun, n - run * kRun);
+                       float lanes[kLanes] = {};
+                       int64_t i = 0;
+                       for (; i + kLanes <= count; i += kLanes) {
+                         for (int64_t lane = 0; lane < kLanes; ++lane) {
+                           lanes[lane] += in[i + lane] * in[i + lane];
+                         }
+                       }
+                       double sum = 0.0;
+                       for (; i < count; ++i) sum += double{in[i]} * in[i];
+                       for (const float lane : lanes) sum += lane;
+                       sums[run] = sum;
+                     }
+                   });
+  return std::sqrt(std::accumulate(sums.begin(), sums.end(), 0.0));
+}
+
+struct AdamNumbers {
+  float beta1, rest1;  // beta1, 1 - beta1
+  float beta2, rest2;
+  float step_size;   // rate / (1 - beta1^t)
+  float root_scale;  // 1 / sqrt(1 - beta2^t)
+  float epsilon;
+  float l2;    // weight decay in the gradient
+  float kept;  // 1 - rate * decoupled weight decay
+};
+
+void AdamLoop(float* __restrict weights, float* __restrict first,
+              float* __restrict second, const float* __restrict gradients, int64_t n,
+              const AdamNumbers& c) {
+  for (int64_t i = 0; i < n; ++i) {
+    const float gradient = gradients[i] + c.l2 * weights[i];
+    const float m = c.beta1 * first[i] + c.rest1 * gradient;
+    const float s = c.beta2 * second[i] + c.rest2 * gradient * gradient;
+    first[i] = m;
+    second[i] = s;
+    weights[i] =
+        c.kept * weights[i] - c.step_size * m / (std::sqrt(s) * c.root_scale + c.epsilon);
   }
 }
 
 }  // namespace
 
-void SgdOptions::Describe(OptionVisitor& visitor) {
+void OptimizerOptions::Describe(OptionVisitor& visitor) {
+  visitor.Choice("optimizer", optimizer, {"sgd", "adam", "adamw", "lars"},
+                 "what turns gradients into steps");
   visitor.Number("momentum", momentum, {.min = 0.0, .max = 1.0, .max_excluded = true},
-                 "of stochastic gradient descent");
+                 "of sgd and lars");
+  visitor.Flag("nesterov", nesterov, "sgd: look ahead along the momentum");
   visitor.Number("weight_decay", weight_decay, {.min = 0.0},
-                 "L2 penalty on every parameter, added to the gradient");
+                 "L2 penalty on every parameter, added to the gradient (adamw: taken "
+                 "off the weights)");
+  const NumberRange beta = {.min = 0.0, .max = 1.0, .max_excluded = true};
+  visitor.Number("adam_beta1", adam_beta1, beta, "decay of adam's mean gradient");
+  visitor.Number("adam_beta2", adam_beta2, beta, "decay of adam's mean square");
+  visitor.Number("adam_epsilon", adam_epsilon, {.min = 0.0, .min_excluded = true},
+                 "added to the root of adam's mean square");
+  visitor.Number("lars_trust", lars_trust, {.min = 0.0, .min_excluded = true},
+                 "step of a parameter relative to its norm");
+  visitor.Choice("lars_exclude", lars_exclude,
+                 {"none", "one_dimensional", "mouse_vision"},
+                 "parameters that lars neither decays nor adapts: none, biases and "
+                 "batch norms, or all biases and the head's batch norms");
+  visitor.Number("lars_excluded_rate", lars_excluded_rate, {.min = 0.0},
+                 "learning rate of those, as a share of the others'");
 }
 
-Sgd::Sgd(const SgdOptions& options,
-         std::vector<std::pair<std::string, torch::Tensor>> parameters)
-    : options_(options), parameters_(std::move(parameters)) {
-  for (const auto& [name, parameter] : parameters_) {
-    velocities_[name] = torch::zeros_like(parameter, torch::MemoryFormat::Preserve);
+void OptimizerOptions::ForgetUnused() {
+  const OptimizerOptions defaults;
+  const bool adam = optimizer == "adam" || optimizer == "adamw";
+  if (adam) {
+    momentum = defaults.momentum;
+  } else {
+    adam_beta1 = defaults.adam_beta1;
+    adam_beta2 = defaults.adam_beta2;
+    adam_epsilon = defaults.adam_epsilon;
+  }
+  if (optimizer != "sgd") nesterov = defaults.nesterov;
+  if (optimizer != "lars") {
+    lars_trust = defaults.lars_trust;
+    lars_exclude = defaults.lars_exclude;
+    lars_excluded_rate = defaults.lars_excluded_rate;
   }
 }
 
-void Sgd::Step(double learning_rate) {
+Optimizer::Optimizer(const OptimizerOptions& options,
+                     std::vector<std::pair<std::string, torch::Tensor>> parameters)
+    : options_(options) {
+  const bool adam = options.optimizer == "adam" || options.optimizer == "adamw";
+  for (auto& [name, parameter] : parameters) {
+    if (!parameter.requires_grad()) continue;
+    Slot slot;
+    slot.name = name;
+    slot.parameter = parameter;
+    const auto zeros = [&] {
+      return torch::zeros_like(parameter, torch::TensorOptions().requires_grad(false),
+                               torch::MemoryFormat::Preserve);
+    };
+    slot.first = zeros();
+    if (adam) slot.second = zeros();
+    if (options.optimizer == "lars") {
+      const bool of_the_head = absl::StartsWith(name, "objective.");
+      const bool is_bias = absl::EndsWith(name, "bias");
+      slot.excluded =
+          (options.lars_exclude == "one_dimensional" && parameter.dim() < 2) ||
+          (options.lars_exclude == "mouse_vision" &&
+           (is_bias || (of_the_head && parameter.dim() < 2)));
+    }
+    slots_.push_back(std::move(slot));
+  }
+  if (adam) steps_ = torch::zeros({1}, torch::kInt64);
+}
+
+std::map<std::string, torch::Tensor> Optimizer::state() const {
+  std::map<std::string, torch::Tensor> state;
+  const bool adam = steps_.defined();
+  for (const Slot& slot : slots_) {
+    state[absl::StrCat(adam ? "moment1." : "velocity.", slot.name)] = slot.first;
+    if (adam) state[absl::StrCat("moment2.", slot.name)] = slot.second;
+  }
+  if (adam) state["steps"] = steps_;
+  return state;
+}
+
+void Optimizer::Step(double learning_rate) {
   const torch::NoGradGuard no_grad;
-  for (auto& [name, parameter] : parameters_) {
-    torch::Tensor gradient = parameter.grad();
+  int64_t steps = 0;
+  if (steps_.defined()) steps = ++*steps_.data_ptr<int64_t>();
+  for (Slot& slot : slots_) {
+    const torch::Tensor gradient = slot.parameter.grad();
     if (!gradient.defined()) continue;
-    torch::Tensor& velocity = velocities_.at(name);
-    // One pass needs the three tensors laid out alike; other devices and layouts
-    // take the long road to the same numbers.
-    if (parameter.device().is_cpu() && parameter.is_contiguous() &&
-        gradient.is_contiguous() && velocity.is_contiguous()) {
-      FusedStep(parameter.data_ptr<float>(), velocity.data_ptr<float>(),
-                gradient.data_ptr<float>(), parameter.numel(),
-                static_cast<float>(learning_rate), static_cast<float>(options_.momentum),
-                static_cast<float>(options_.weight_decay));
+    if (options_.optimizer == "sgd") {
+      SgdStep(slot, gradient, learning_rate);
+    } else if (options_.optimizer == "lars") {
+      LarsStep(slot, gradient, learning_rate);
     } else {
-      velocity.mul_(options_.momentum)
-          .add_(gradient.add(parameter, options_.weight_decay));
-      parameter.sub_(velocity, learning_rate);
-      gradient.zero_();
+      AdamStep(slot, gradient, learning_rate, steps);
+    }
+    slot.parameter.mutable_grad().reset();
+  }
+}
+
+void Optimizer::SgdStep(Slot& slot, const torch::Tensor& gradient, double learning_rate) {
+  torch::Tensor& w = slot.parameter;
+  torch::Tensor& v = slot.first;
+  if (!FitForOnePass({w, v, gradient})) {
+    const auto decayed = gradient.add(w, options_.weight_decay);
+    v.mul_(options_.momentum).add_(decayed);
+    w.sub_(options_.nesterov ? decayed.add(v, options_.momentum) : v, learning_rate);
+    return;
+  }
+  const auto loop = options_.nesterov ? &SgdLoop<true> : &SgdLoop<false>;
+  InParallel(w.numel(), [&](int64_t begin, int64_t end) {
+    loop(w.data_ptr<float>() + begin, v.data_ptr<float>() + begin,
+         gradient.data_ptr<float>() + begin, end - begin,
+         static_cast<float>(learning_rate), static_cast<float>(options_.momentum),
+         static_cast<float>(options_.weight_decay));
+  });
+}
+
+void Optimizer::LarsStep(Slot& slot, const torch::Tensor& gradient,
+                         double learning_rate) {
+  torch::Tensor& w = slot.parameter;
+  torch::Tensor& v = slot.first;
+  const double weight_decay = slot.excluded ? 0.0 : options_.weight_decay;
+  if (slot.excluded) learning_rate *= options_.lars_excluded_rate;
+  if (!FitForOnePass({w, v, gradient})) {
+    auto step = gradient.add(w, weight_decay).mul_(learning_rate);
+    if (!slot.excluded) {
+      // Stays on the device: no step waits for a number.
+      const auto weight_norm = w.norm(), gradient_norm = gradient.norm();
+      step.mul_(torch::where((weight_norm > 0).logical_and(gradient_norm > 0),
+                             options_.lars_trust * weight_norm /
+                                 (gradient_norm + weight_decay * weight_norm),
+                             torch::ones_like(weight_norm)));
+    }
+    v.mul_(options_.momentum).add_(step);
+    w.sub_(v);
+    return;
+  }
+  double trust = 1.0;
+  if (!slot.excluded) {
+    const double weight_norm = Norm(w), gradient_norm = Norm(gradient);
+    if (weight_norm > 0.0 && gradient_norm > 0.0) {
+      trust = options_.lars_trust * weight_norm /
+              (gradient_norm + weight_decay * weight_norm);
     }
   }
+  const double local_rate = learning_rate * trust;
+  InParallel(w.numel(), [&](int64_t begin, int64_t end) {
+    LarsLoop(w.data_ptr<float>() + begin, v.data_ptr<float>() + begin,
+             gradient.data_ptr<float>() + begin, end - begin,
+             static_cast<float>(local_rate), static_cast<float>(options_.momentum),
+             static_cast<float>(weight_decay));
+  });
+}
+
+void Optimizer::AdamStep(Slot& slot, const torch::Tensor& gradient, double learning_rate,
+                         int64_t steps) {
+  torch::Tensor& w = slot.parameter;
+  torch::Tensor &m = slot.first, &s = slot.second;
+  const double t = static_cast<double>(steps);
+  const bool decoupled = options_.optimizer == "adamw";
+  const double l2 = decoupled ? 0.0 : options_.weight_decay;
+  const double kept = decoupled ? 1.0 - learning_rate * options_.weight_decay : 1.0;
+  const double step_size = learning_rate / (1.0 - std::pow(options_.adam_beta1, t));
+  const double root_scale = 1.0 / std::sqrt(1.0 - std::pow(options_.adam_beta2, t));
+  if (!FitForOnePass({w, m, s, gradient})) {
+    const auto decayed = gradient.add(w, l2);
+    m.mul_(options_.adam_beta1).add_(decayed, 1.0 - options_.adam_beta1);
+    s.mul_(options_.adam_beta2).addcmul_(decayed, decayed, 1.0 - options_.adam_beta2);
+    w.mul_(kept).addcdiv_(m, s.sqrt().mul_(root_scale).add_(options_.adam_epsilon),
+                          -step_size);
+    return;
+  }
+  const AdamNumbers numbers{.beta1 = static_cast<float>(options_.adam_beta1),
+                            .rest1 = static_cast<float>(1.0 - options_.adam_beta1),
+                            .beta2 = static_cast<float>(options_.adam_beta2),
+                            .rest2 = static_cast<float>(1.0 - options_.adam_beta2),
+                            .step_size = static_cast<float>(step_size),
+                            .root_scale = static_cast<float>(root_scale),
+                            .epsilon = static_cast<float>(options_.adam_epsilon),
+                            .l2 = static_cast<float>(l2),
+                            .kept = static_cast<float>(kept)};
+  InParallel(w.numel(), [&](int64_t begin, int64_t end) {
+    AdamLoop(w.data_ptr<float>() + begin, m.data_ptr<float>() + begin,
+             s.data_ptr<float>() + begin, gradient.data_ptr<float>() + begin, end - begin,
+             numbers);
+  });
 }
 
 void ScheduleOptions::Describe(OptionVisitor& visitor) {
@@ -73,6 +309,8 @@ void ScheduleOptions::Describe(OptionVisitor& visitor) {
                  "factor of the step schedule");
   visitor.Number("warmup_epochs", warmup_epochs, {.min = 0.0},
                  "epochs over which the learning rate rises from 0");
+  visitor.Number("cosine_end", cosine_end, {.min = 0.0, .max = 1.0},
+                 "where the cosine schedule ends, as a share of learning_rate");
 }
 
 double LearningRate(const ScheduleOptions& options, int64_t step, int64_t steps_per_epoch,
@@ -86,7 +324,9 @@ double LearningRate(const ScheduleOptions& options, int64_t step, int64_t steps_
   if (options.schedule == "cosine") {
     const double total = static_cast<double>(epochs * steps_per_epoch) - warmup_steps;
     const double progress = total > 0.0 ? (position - warmup_steps) / total : 1.0;
-    return options.learning_rate * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+    const double fall = 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+    return options.learning_rate *
+           (options.cosine_end + (1.0 - options.cosine_end) * fall);
   }
   double rate = options.learning_rate;
   if (options.schedule == "step") {

@@ -7,6 +7,8 @@
 #include <limits>
 #include <map>
 
+#include "absl/strings/str_format.h"
+
 namespace iat {
 namespace {
 
@@ -15,38 +17,45 @@ constexpr int64_t kBlock = 256;  // rows of similarities held at once
 
 }  // namespace
 
-double KnnAccuracy(const torch::Tensor& reference_features,
-                   const std::vector<int>& reference_labels,
-                   const torch::Tensor& features, const std::vector<int>& labels,
-                   int64_t k) {
-  if (reference_labels.empty() || labels.empty()) {
-    return std::numeric_limits<double>::quiet_NaN();
-  }
+std::vector<double> KnnAccuracies(const torch::Tensor& reference_features,
+                                  const std::vector<int>& reference_labels,
+                                  const torch::Tensor& features,
+                                  const std::vector<int>& labels,
+                                  const std::vector<int64_t>& ks) {
+  std::vector<double> accuracies(ks.size(), std::numeric_limits<double>::quiet_NaN());
+  if (reference_labels.empty() || labels.empty() || ks.empty()) return accuracies;
   const torch::NoGradGuard no_grad;
   const auto references = torch::nn::functional::normalize(reference_features);
   const auto queries = torch::nn::functional::normalize(features);
-  k = std::min<int64_t>(k, references.size(0));
-  int64_t correct = 0;
+  const int64_t most =
+      std::min<int64_t>(*std::max_element(ks.begin(), ks.end()), references.size(0));
+  std::vector<int64_t> correct(ks.size(), 0);
   for (int64_t begin = 0; begin < queries.size(0); begin += kBlock) {
     const auto block = queries.slice(0, begin, begin + kBlock);
-    const auto [values, indices] = block.mm(references.t()).topk(k, 1);
+    const auto [values, indices] = block.mm(references.t()).topk(most, 1);
     const auto similarity = values.contiguous();
     const auto neighbour = indices.contiguous();
-    const float* value = similarity.data_ptr<float>();
-    const int64_t* index = neighbour.data_ptr<int64_t>();
     for (int64_t i = 0; i < block.size(0); ++i) {
-      std::map<int, double> votes;  // ordered, so that ties have one winner
-      for (int64_t j = 0; j < k; ++j) {
-        votes[reference_labels[index[i * k + j]]] +=
-            std::exp((value[i * k + j] - 1.0) / kVoteTemperature);
+      const float* value = similarity.data_ptr<float>() + i * most;
+      const int64_t* index = neighbour.data_ptr<int64_t>() + i * most;
+      for (size_t which = 0; which < ks.size(); ++which) {
+        std::map<int, double> votes;  // ordered, so that ties have one winner
+        for (int64_t j = 0; j < std::min(ks[which], most); ++j) {
+          votes[reference_labels[index[j]]] +=
+              std::exp((value[j] - 1.0) / kVoteTemperature);
+        }
+        const auto winner = std::max_element(
+            votes.begin(), votes.end(),
+            [](const auto& a, const auto& b) { return a.second < b.second; });
+        correct[which] += winner->first == labels[begin + i];
       }
-      const auto winner = std::max_element(
-          votes.begin(), votes.end(),
-          [](const auto& a, const auto& b) { return a.second < b.second; });
-      correct += winner->first == labels[begin + i];
     }
   }
-  return static_cast<double>(correct) / static_cast<double>(labels.size());
+  for (size_t which = 0; which < ks.size(); ++which) {
+    accuracies[which] =
+        static_cast<double>(correct[which]) / static_cast<double>(labels.size());
+  }
+  return accuracies;
 }
 
 EmbeddingSpread MeasureSpread(const torch::Tensor& embeddings) {
@@ -68,6 +77,16 @@ EmbeddingSpread MeasureSpread(const torch::Tensor& embeddings) {
     spread.effective_rank = std::exp(-torch::xlogy(share, share).sum().item<double>());
   }
   return spread;
+}
+
+std::string CollapseMessage(const EmbeddingSpread& spread, const std::string& advice) {
+  // A point has lost its deviation, a line only its rank.
+  const std::string what = spread.deviation < kCollapsedDeviation
+                               ? "all images fall on nearly one point"
+                               : "all images fall on nearly one line";
+  return absl::StrFormat(
+      "the embedding has collapsed: %s (deviation %.3f, effective rank %.1f); %s", what,
+      spread.deviation, spread.effective_rank, advice);
 }
 
 }  // namespace iat

@@ -41,6 +41,24 @@ torch::Tensor NtXentLoss(const torch::Tensor& embeddings, double temperature) {
   return torch::nn::functional::cross_entropy(similarities, partner);
 }
 
+TrainingRecipe SimClr::Recipe() {
+  return {.batch_size = 4096,
+          .rate_follows_batch = true,
+          .optimizer = {.optimizer = "lars",
+                        .weight_decay = 1e-6,
+                        .lars_exclude = "mouse_vision"},
+          .schedule = {.learning_rate = 4.8,
+                       .schedule = "cosine",
+                       .step_epochs = {},
+                       .warmup_epochs = 10.0},
+          .augmentation = SimClrAugmentation()};
+}
+
+absl::StatusOr<std::shared_ptr<Objective>> SimClr::Create(const SimClrOptions& options,
+                                                          const ObjectiveSetup& setup) {
+  return std::make_shared<SimClr>(options, setup.model.num_features(), setup.init_seed);
+}
+
 SimClr::SimClr(const SimClrOptions& options, int64_t num_features, int64_t init_seed)
     : options_(options) {
   hidden_ = register_module("hidden", NoBias(num_features, options.hidden_size));

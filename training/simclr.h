@@ -19,11 +19,28 @@
 
 namespace iat {
 
+// Config table [training.simclr].
+struct SimClrOptions {
+  double temperature = 0.1;
+  int64_t hidden_size = 2048;
+  int64_t embedding_size = 128;
+  void Describe(OptionVisitor& visitor);
+};
+
 // embeddings: 2n x d, normalised; rows i and i + n are views of one image.
 torch::Tensor NtXentLoss(const torch::Tensor& embeddings, double temperature);
 
 class SimClr : public Objective {
  public:
+  using Options = SimClrOptions;
+  static constexpr char kName[] = "simclr";
+  static constexpr char kTitle[] = "SimCLR";
+  static constexpr char kLossName[] = "NT-Xent loss";
+  static constexpr char kSummary[] = "contrastive views";
+  static TrainingRecipe Recipe();
+  static absl::StatusOr<std::shared_ptr<Objective>> Create(const SimClrOptions& options,
+                                                           const ObjectiveSetup& setup);
+
   SimClr(const SimClrOptions& options, int64_t num_features, int64_t init_seed);
 
   int num_views() const override { return 2; }

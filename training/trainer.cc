@@ -9,6 +9,8 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "base/csv.h"
 #include "base/file.h"
 #include "base/fingerprint.h"
@@ -16,7 +18,10 @@
 #include "base/status.h"
 #include "base/version.h"
 #include "models/safetensors.h"
+#include "models/weight_import.h"
 #include "training/batches.h"
+#include "training/checkpoint.h"
+#include "training/evaluation_images.h"
 #include "training/memory.h"
 #include "training/quality.h"
 
@@ -26,38 +31,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr int64_t kEvaluationBatch = 250;
-constexpr char kMetricsHeading[] =
-    "step,epoch,loss,learning_rate,images_per_second,knn_top1,embedding_deviation,"
-    "effective_rank\n";
-
-struct HeldOut {
-  std::vector<int64_t> training, test;  // rows of the packed set
-};
-
-// The same images for every animal, so that their accuracies compare. Sets without
-// labels hold nothing out: there is nothing to score.
-HeldOut ChooseHeldOut(const PackedSet& images, int64_t knn_images) {
-  HeldOut rows;
-  const int64_t n = images.size();
-  const int64_t num_test = images.num_labels() > 1 ? std::min(knn_images, n / 5) : 0;
-  const std::vector<int64_t> order = RandomStream(0, "held-out").Permutation(n);
-  rows.test.assign(order.begin(), order.begin() + num_test);
-  rows.training.assign(order.begin() + num_test, order.end());
-  std::sort(rows.test.begin(), rows.test.end());
-  std::sort(rows.training.begin(), rows.training.end());
-  return rows;
-}
-
-// An image as the network takes it. Sets packed larger, for augmentation at a larger
-// work_size, have their last resize still before them.
-Image NetworkInput(const PackedSet& set, int64_t row) {
-  Image image{set.height(), set.width(), {}};
-  const uint8_t* pixels = set.pixels(row);
-  image.pixels.assign(pixels, pixels + size_t{3} * image.height * image.width);
-  if (image.height == kInputSide && image.width == kInputSide) return image;
-  return Resize(image, kInputSide, kInputSide);
-}
 
 class TrainingRun {
  public:
@@ -65,18 +38,24 @@ class TrainingRun {
       : job_(job),
         options_(job.options),
         device_(job.device),
-        rows_(ChooseHeldOut(*job.images, job.options.knn_images)) {}
+        rows_(ChooseHeldOut(*job.images, job.options.knn_images)),
+        checkpoints_(job.folder, job.options.keep_last),
+        metrics_(job.folder) {}
 
   absl::Status Run();
 
  private:
   absl::Status Prepare();
   absl::Status Resume();
-  absl::Status SaveCheckpoint() const;
+  // False: the checkpoint is of another model, recipe or image set. After an error
+  // the run is in no state to go on without another Prepare or Restore.
+  absl::StatusOr<bool> Restore(const fs::path& path);
+  absl::Status SaveCheckpoint();
   absl::Status SaveWeights() const;
   absl::Status Report(TrainingProgress progress, const EmbeddingSpread& spread);
   absl::StatusOr<double> Step();
-  double Knn();
+  // Puts both accuracies in; NaN where nothing is held out.
+  void MeasureKnn(TrainingProgress& progress);
   torch::Tensor Features(const std::vector<int64_t>& rows);
   void Message(absl::string_view text) const {
     if (job_.message) job_.message(text);
@@ -90,8 +69,9 @@ class TrainingRun {
   std::shared_ptr<VisionModel> model_;
   std::shared_ptr<Objective> objective_;
   std::unique_ptr<BatchMaker> batches_;
-  std::unique_ptr<Sgd> optimizer_;
-  std::string metrics_ = kMetricsHeading;
+  std::unique_ptr<Optimizer> optimizer_;
+  CheckpointFolder checkpoints_;
+  TrainingMetrics metrics_;
   torch::Tensor embeddings_;  // of the last step
   int64_t step_ = 0;          // steps done
   int64_t num_steps_ = 0;
@@ -113,8 +93,13 @@ absl::Status TrainingRun::Prepare() {
         options_.batch_size, "; use more images or a smaller batch"));
   }
   IAT_ASSIGN_OR_RETURN(
-      objective_, CreateObjective(options_.objective, model_->num_features(), num_images,
-                                  job_.animal.init_seed, job_.animal.data_seed));
+      objective_, CreateObjective(options_.objective,
+                                  {.model = *model_,
+                                   .model_options = job_.model,
+                                   .num_training_images = num_images,
+                                   .num_labels = NumLabels(*job_.images, rows_.training),
+                                   .init_seed = job_.animal.init_seed,
+                                   .data_seed = job_.animal.data_seed}));
   objective_->to(device_);
   batches_ = std::make_unique<BatchMaker>(*job_.images, rows_.training,
                                           options_.augmentation, job_.animal.data_seed,
@@ -127,65 +112,89 @@ absl::Status TrainingRun::Prepare() {
   for (const auto& item : objective_->named_parameters()) {
     parameters.emplace_back("objective." + item.key(), item.value());
   }
-  optimizer_ = std::make_unique<Sgd>(options_.sgd, std::move(parameters));
+  optimizer_ = std::make_unique<Optimizer>(options_.optimizer, std::move(parameters));
   return absl::OkStatus();
 }
 
 absl::Status TrainingRun::Resume() {
-  const fs::path path = job_.folder / "checkpoint.safetensors";
-  if (!fs::exists(path)) return absl::OkStatus();
-  auto file = ReadTensors(path);
-  if (!file.ok()) {
-    Message(absl::StrCat("starting afresh: ", file.status().message()));
-    return absl::OkStatus();
+  std::vector<std::string> damages;
+  bool of_another = false;
+  for (const fs::path& path : checkpoints_.FurthestFirst(batches_->steps_per_epoch())) {
+    const absl::StatusOr<bool> restored = Restore(path);
+    if (!restored.ok()) {
+      damages.emplace_back(restored.status().message());
+    } else if (!*restored) {
+      of_another = true;
+    } else {
+      for (const std::string& damage : damages) {
+        Message(absl::StrCat(damage, "; going on from the checkpoint before it"));
+      }
+      Message(absl::StrCat("resuming at step ", step_, " of ", num_steps_));
+      return absl::OkStatus();
+    }
   }
-  if (file->metadata["fingerprint"] != fingerprint_) {
+  if (!damages.empty()) {
+    Message(absl::StrCat("starting afresh: ", absl::StrJoin(damages, "; ")));
+    step_ = 0;
+    return Prepare();  // what a damaged checkpoint may have left half restored
+  }
+  if (of_another) {
     Message("starting afresh: the checkpoint is of another model, recipe or image set");
-    return absl::OkStatus();
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> TrainingRun::Restore(const fs::path& path) {
+  IAT_ASSIGN_OR_RETURN(TensorFile file, ReadTensors(path));
+  if (file.metadata["fingerprint"] != fingerprint_) return false;
+  int64_t step = 0, steps_since_report = 0;
+  double loss_sum = 0.0;
+  if (!absl::SimpleAtoi(file.metadata["step"], &step) ||
+      !absl::SimpleAtod(file.metadata["loss_sum"], &loss_sum) ||
+      !absl::SimpleAtoi(file.metadata["steps_since_report"], &steps_since_report)) {
+    return absl::DataLossError(absl::StrCat(
+        path.string(), ": step, loss_sum or steps_since_report is not a number"));
   }
   std::map<std::string, std::map<std::string, torch::Tensor>> parts;
-  for (const auto& [name, tensor] : file->tensors) {
+  for (const auto& [name, tensor] : file.tensors) {
     const size_t dot = name.find('.');
     parts[name.substr(0, dot)][name.substr(dot + 1)] = tensor;
   }
   IAT_RETURN_IF_ERROR(LoadStateDict(*model_, parts["model"], path.string()));
   IAT_RETURN_IF_ERROR(LoadStateDict(*objective_, parts["objective"], path.string()));
   const torch::NoGradGuard no_grad;
-  for (const auto& [name, velocity] : optimizer_->velocities()) {
-    const auto found = parts["velocity"].find(name);
-    if (found == parts["velocity"].end() || found->second.sizes() != velocity.sizes()) {
+  for (const auto& [name, tensor] : optimizer_->state()) {
+    const auto found = parts["optimizer"].find(name);
+    if (found == parts["optimizer"].end() || found->second.sizes() != tensor.sizes()) {
       return absl::DataLossError(
-          absl::StrCat(path.string(), ": no velocity of \"", name, "\""));
+          absl::StrCat(path.string(), ": no \"", name, "\" of the optimiser"));
     }
-    torch::Tensor(velocity).copy_(found->second);
+    torch::Tensor(tensor).copy_(found->second);
   }
-  if (!absl::SimpleAtoi(file->metadata["step"], &step_) ||
-      !absl::SimpleAtod(file->metadata["loss_sum"], &loss_sum_) ||
-      !absl::SimpleAtoi(file->metadata["steps_since_report"], &steps_since_report_)) {
-    return absl::DataLossError(absl::StrCat(
-        path.string(), ": step, loss_sum or steps_since_report is not a number"));
-  }
-  metrics_ = file->metadata["metrics"];
-  Message(absl::StrCat("resuming at step ", step_, " of ", num_steps_));
-  return absl::OkStatus();
+  step_ = step;
+  loss_sum_ = loss_sum;
+  steps_since_report_ = steps_since_report;
+  metrics_.GoOnFrom(step, file.metadata["metrics"]);
+  checkpoints_.GoOnFrom(path, step);
+  return true;
 }
 
-absl::Status TrainingRun::SaveCheckpoint() const {
+absl::Status TrainingRun::SaveCheckpoint() {
   TensorFile file;
   for (const auto& [name, tensor] : StateDict(*model_))
     file.tensors["model." + name] = tensor;
   for (const auto& [name, tensor] : StateDict(*objective_)) {
     file.tensors["objective." + name] = tensor;
   }
-  for (const auto& [name, tensor] : optimizer_->velocities()) {
-    file.tensors["velocity." + name] = tensor;
+  for (const auto& [name, tensor] : optimizer_->state()) {
+    file.tensors["optimizer." + name] = tensor;
   }
   file.metadata = {{"fingerprint", fingerprint_},
                    {"step", absl::StrCat(step_)},
                    {"loss_sum", TomlNumber(loss_sum_)},
                    {"steps_since_report", absl::StrCat(steps_since_report_)},
-                   {"metrics", metrics_}};
-  return WriteTensors(job_.folder / "checkpoint.safetensors", file);
+                   {"metrics", metrics_.csv()}};
+  return checkpoints_.Save(step_, file);
 }
 
 absl::Status TrainingRun::SaveWeights() const {
@@ -206,41 +215,26 @@ absl::Status TrainingRun::SaveWeights() const {
 }
 
 torch::Tensor TrainingRun::Features(const std::vector<int64_t>& rows) {
-  const torch::NoGradGuard no_grad;
-  model_->eval();
-  std::vector<torch::Tensor> features;
-  const int64_t n = static_cast<int64_t>(rows.size());
-  for (int64_t begin = 0; begin < n; begin += kEvaluationBatch) {
-    const int64_t end = std::min(n, begin + kEvaluationBatch);
-    auto images = torch::empty({end - begin, 3, kInputSide, kInputSide});
-    for (int64_t i = begin; i < end; ++i) {
-      NormalizeInto(NetworkInput(*job_.images, rows[i]).pixels.data(), kInputSide,
-                    kInputSide, images[i - begin].data_ptr<float>());
-    }
-    features.push_back(model_->Forward(images.to(device_), {}).to(torch::kCPU));
-  }
-  model_->train();
-  return torch::cat(features);
+  return FeaturesOf(*model_, *job_.images, rows, device_);
 }
 
-double TrainingRun::Knn() {
-  if (rows_.test.empty()) return kNan;
-  const auto labels = [&](const std::vector<int64_t>& rows) {
-    std::vector<int> values;
-    for (const int64_t row : rows) values.push_back(job_.images->labels()[row]);
-    return values;
-  };
+void TrainingRun::MeasureKnn(TrainingProgress& progress) {
+  if (rows_.test.empty()) return;
   std::vector<int64_t> references = rows_.training;
   RandomStream(0, "knn-references").Shuffle(references);
   references.resize(std::min<size_t>(references.size(), options_.knn_references));
-  return KnnAccuracy(Features(references), labels(references), Features(rows_.test),
-                     labels(rows_.test), options_.knn_k);
+  const std::vector<double> accuracies = KnnAccuracies(
+      Features(references), LabelsOf(*job_.images, references), Features(rows_.test),
+      LabelsOf(*job_.images, rows_.test), {1, options_.knn_k});
+  progress.knn_top1 = accuracies[0];
+  progress.knn_weighted_top1 = accuracies[1];
 }
 
 absl::StatusOr<double> TrainingRun::Step() {
   TrainingBatch batch = batches_->Get(step_);
   batch.images = batch.images.to(device_);
   batch.indices = batch.indices.to(device_);
+  batch.labels = batch.labels.to(device_);
   const RandomStream dropout(job_.animal.data_seed, "dropout", step_);
   const Objective::Result result =
       objective_->Loss(*model_, batch, {.dropout = &dropout});
@@ -253,7 +247,7 @@ absl::StatusOr<double> TrainingRun::Step() {
   result.loss.backward();
   optimizer_->Step(LearningRate(options_.schedule, step_, batches_->steps_per_epoch(),
                                 options_.epochs));
-  objective_->AfterStep(batch, result);
+  objective_->AfterStep(*model_, batch, result);
   embeddings_ = result.embeddings.to(torch::kCPU);
   ++step_;
   return loss;
@@ -265,24 +259,20 @@ absl::Status TrainingRun::Report(TrainingProgress progress,
   progress.embedding_deviation = spread.deviation;
   progress.effective_rank = spread.effective_rank;
   progress.collapsed = spread.Collapsed();
-  absl::StrAppend(
-      &metrics_,
-      CsvLine({absl::StrCat(progress.step), absl::StrCat(progress.epoch),
-               FormatNumber(progress.loss), FormatNumber(progress.learning_rate),
-               FormatNumber(progress.images_per_second), FormatNumber(progress.knn_top1),
-               FormatNumber(progress.embedding_deviation),
-               FormatNumber(progress.effective_rank)}),
-      "\n");
+  if (progress.collapsed && objective_) {
+    progress.collapse_advice = objective_->CollapseAdvice();
+  }
+  IAT_RETURN_IF_ERROR(metrics_.Add(progress));
   if (job_.progress) job_.progress(progress);
-  return WriteFileAtomically(job_.folder / "metrics.csv", metrics_);
+  return absl::OkStatus();
 }
 
 absl::Status TrainingRun::Run() {
   IAT_RETURN_IF_ERROR(Prepare());
   if (!job_.animal.trained) {
     step_ = num_steps_ = 0;
-    const TrainingProgress start{
-        .loss = kNan, .images_per_second = kNan, .knn_top1 = Knn()};
+    TrainingProgress start{.loss = kNan, .images_per_second = kNan};
+    MeasureKnn(start);
     const EmbeddingSpread spread =
         MeasureSpread(torch::nn::functional::normalize(Features(
             {rows_.training.begin(),
@@ -310,23 +300,26 @@ absl::Status TrainingRun::Run() {
     // Rows stand at fixed steps, so that an interruption changes none of them.
     if (step_ % options_.log_every == 0 || knn) {
       const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-      IAT_RETURN_IF_ERROR(Report(
-          {.step = step_,
-           .epoch = epoch,
-           .loss = loss_sum_ / static_cast<double>(steps_since_report_),
-           .learning_rate = LearningRate(options_.schedule, step_ - 1,
-                                         batches_->steps_per_epoch(), options_.epochs),
-           .images_per_second =
-               static_cast<double>(steps_timed * options_.batch_size) / seconds,
-           .knn_top1 = knn ? Knn() : kNan},
-          MeasureSpread(embeddings_)));
+      TrainingProgress progress{
+          .step = step_,
+          .epoch = epoch,
+          .loss = loss_sum_ / static_cast<double>(steps_since_report_),
+          .learning_rate = LearningRate(options_.schedule, step_ - 1,
+                                        batches_->steps_per_epoch(), options_.epochs),
+          .images_per_second =
+              static_cast<double>(steps_timed * options_.batch_size) / seconds};
+      if (knn) MeasureKnn(progress);
+      IAT_RETURN_IF_ERROR(Report(progress, MeasureSpread(embeddings_)));
       loss_sum_ = 0.0;
       steps_since_report_ = steps_timed = 0;
       start = Clock::now();
     }
-    if (last || stop || step_ % options_.checkpoint_every == 0) {
+    const bool keep = options_.keep_every_epochs > 0 && epoch_end &&
+                      epoch % options_.keep_every_epochs == 0;
+    if (last || stop || keep || step_ % options_.checkpoint_every == 0) {
       IAT_RETURN_IF_ERROR(SaveCheckpoint());
     }
+    if (keep) IAT_RETURN_IF_ERROR(checkpoints_.KeepForGood(epoch));
     if (stop && !last) {
       return absl::CancelledError(absl::StrCat("stopped at step ", step_, " of ",
                                                num_steps_,
@@ -336,19 +329,44 @@ absl::Status TrainingRun::Run() {
   return SaveWeights();
 }
 
+absl::Status ImportAnimal(const TrainingJob& job) {
+  const std::string name = job.animal.imported.string();
+  IAT_ASSIGN_OR_RETURN(ImportedWeights weights, ImportWeights(job.animal.imported));
+  IAT_ASSIGN_OR_RETURN(const auto wanted, StateShapes(job.model));
+  IAT_ASSIGN_OR_RETURN(const auto found, StateShapes(weights.model));
+  if (wanted != found) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(job.animal.name, ": ", name, " is ", weights.model.Name(),
+                     ", the config's [model] ", job.model.Name(),
+                     "; animals that are compared share one architecture"));
+  }
+  for (const absl::string_view line :
+       absl::StrSplit(weights.Text(), '\n', absl::SkipEmpty())) {
+    if (job.message) job.message(line);
+  }
+  IAT_ASSIGN_OR_RETURN(const std::string digest, Sha256OfFile(job.animal.imported));
+  TensorFile file{.tensors = std::move(weights.state), .metadata = weights.metadata};
+  file.metadata["fingerprint"] = TrainingFingerprint(job);
+  file.metadata["animal"] = job.animal.name;
+  file.metadata["architecture"] = job.model.architecture;
+  file.metadata["width"] = FormatNumber(job.model.width);
+  file.metadata["imported_from"] = name;
+  file.metadata["imported_sha256"] = digest;
+  file.metadata["iat_version"] = std::string(Version());
+  return WriteTensors(job.folder / "weights.safetensors", file);
+}
+
 }  // namespace
 
 TrainingOptions TrainingOptions::DefaultsFor(const std::string& objective) {
   TrainingOptions options;
+  const TrainingRecipe recipe = RecipeOf(objective);
   options.objective.name = objective;
-  if (objective == "simclr") {
-    options.batch_size = 128;
-    options.schedule = {.learning_rate = 0.02,
-                        .schedule = "cosine",
-                        .step_epochs = {},
-                        .warmup_epochs = 1.0};
-    options.augmentation = SimClrAugmentation();
-  }
+  options.epochs = recipe.epochs;
+  options.batch_size = recipe.batch_size;
+  options.optimizer = recipe.optimizer;
+  options.schedule = recipe.schedule;
+  options.augmentation = recipe.augmentation;
   return options;
 }
 
@@ -361,13 +379,25 @@ void TrainingOptions::Describe(OptionVisitor& visitor) {
   if (objective.name != before) *this = DefaultsFor(objective.name);
   visitor.Integer("epochs", epochs, {.min = 1, .max = 1'000'000},
                   "passes over the training images");
-  visitor.Integer("batch_size", batch_size, {.min = 2, .max = 1 << 20}, "images a step");
+  const int64_t recipe_batch = batch_size;
+  visitor.Integer("batch_size", batch_size, {.min = 2, .max = 1 << 20},
+                  "images a step; the learning rates of simclr, moco_v2, simsiam, "
+                  "barlow_twins and vicreg follow it unless they are given");
+  if (batch_size != recipe_batch && RecipeOf(objective.name).rate_follows_batch) {
+    schedule.learning_rate *=
+        static_cast<double>(batch_size) / static_cast<double>(recipe_batch);
+  }
   schedule.Describe(visitor);
-  sgd.Describe(visitor);
+  optimizer.Describe(visitor);
   visitor.Integer("threads_per_model", threads_per_model, {.min = 1, .max = 1024},
                   "threads inside one network's arithmetic; part of the result");
   visitor.Integer("checkpoint_every", checkpoint_every, {.min = 1},
                   "steps between checkpoints");
+  visitor.Integer("keep_last", keep_last, {.min = 1, .max = 1000},
+                  "newest checkpoints kept; training goes on from the one before a "
+                  "damaged one");
+  visitor.Integer("keep_every_epochs", keep_every_epochs, {.min = 0},
+                  "epochs between checkpoints kept for good; 0: none");
   visitor.Integer("log_every", log_every, {.min = 1},
                   "steps between rows of metrics.csv");
   visitor.Integer(
@@ -376,18 +406,22 @@ void TrainingOptions::Describe(OptionVisitor& visitor) {
       "(at most a fifth)");
   visitor.Integer("knn_references", knn_references, {.min = 1},
                   "training images among which neighbours are sought");
-  visitor.Integer("knn_k", knn_k, {.min = 1}, "neighbours that vote");
+  visitor.Integer("knn_k", knn_k, {.min = 1},
+                  "neighbours that vote for knn_weighted_top1; knn_top1 asks the nearest "
+                  "alone");
   visitor.Integer("knn_every", knn_every, {.min = 0},
                   "epochs between accuracies; 0: at the end only");
-  visitor.Table("instance_recognition", "noise-contrastive memory bank",
-                [this](OptionVisitor& v) { objective.instance_recognition.Describe(v); });
-  visitor.Table("simclr", "contrastive views",
-                [this](OptionVisitor& v) { objective.simclr.Describe(v); });
+  objective.Describe(visitor);
   visitor.Table("augmentation", "random views of training images",
                 [this](OptionVisitor& v) { augmentation.Describe(v); });
 }
 
 std::string TrainingFingerprint(const TrainingJob& job) {
+  if (!job.animal.imported.empty()) {
+    const auto digest = Sha256OfFile(job.animal.imported);
+    return Sha256(absl::StrCat(OptionsText(job.model),
+                               "imported = ", digest.ok() ? *digest : "missing", "\n"));
+  }
   std::string text =
       absl::StrCat(OptionsText(job.model), "init_seed = ", job.animal.init_seed,
                    "\nimages = ", job.images->Fingerprint(), "\n");
@@ -396,10 +430,15 @@ std::string TrainingFingerprint(const TrainingJob& job) {
     TrainingOptions recipe = job.options;
     const TrainingOptions defaults;
     recipe.checkpoint_every = defaults.checkpoint_every;
+    recipe.keep_last = defaults.keep_last;
+    recipe.keep_every_epochs = defaults.keep_every_epochs;
     recipe.log_every = defaults.log_every;
     recipe.knn_references = defaults.knn_references;
     recipe.knn_k = defaults.knn_k;
     recipe.knn_every = defaults.knn_every;
+    // Nor does what belongs to another objective or optimiser.
+    recipe.objective.chosen_only = true;
+    recipe.optimizer.ForgetUnused();
     absl::StrAppend(&text, "data_seed = ", job.animal.data_seed, "\n",
                     OptionsText(recipe), "device = ", job.device.substr(0, 4), "\n");
   }
@@ -417,6 +456,7 @@ absl::Status Train(const TrainingJob& job) {
   KeepFreedMemory();
   torch::set_num_threads(static_cast<int>(job.options.threads_per_model));
   try {
+    if (!job.animal.imported.empty()) return ImportAnimal(job);
     return TrainingRun(job).Run();
   } catch (const c10::Error& error) {
     return absl::InternalError(

@@ -3,12 +3,13 @@
 //
 //   folder/weights.safetensors     the finished network, PyTorch's names; its
 //                                  metadata holds the fingerprint of what made it
-//   folder/checkpoint.safetensors  weights, objective, velocities, position and the
-//                                  metrics so far; removed by nobody, kept for
-//                                  training on
+//   folder/checkpoint.safetensors  weights, objective, optimiser, position and the
+//                                  metrics so far; kept for training on, with those
+//                                  before it (training/checkpoint.h)
 //   folder/metrics.csv             step, epoch, loss, learning_rate,
-//                                  images_per_second, knn_top1,
+//                                  images_per_second, knn_top1, knn_weighted_top1,
 //                                  embedding_deviation, effective_rank
+//   folder/events.out.tfevents.iat the same for TensorBoard
 //
 // Random numbers are functions of (data_seed, purpose, position), so a resumed run
 // equals an uninterrupted one on the CPU with the same number of threads.
@@ -27,6 +28,7 @@
 #include "images/augment.h"
 #include "images/packed_set.h"
 #include "models/vision_model.h"
+#include "training/metrics.h"
 #include "training/objective.h"
 #include "training/optimizer.h"
 
@@ -41,17 +43,19 @@ struct TrainingOptions {
   ObjectiveOptions objective;
   int64_t epochs = 200;
   int64_t batch_size = 256;
-  SgdOptions sgd;
+  OptimizerOptions optimizer;
   ScheduleOptions schedule;
   AugmentOptions augmentation = InstanceRecognitionAugmentation();
   // Part of the config, never taken from the machine: another number of threads
   // rounds differently.
   int64_t threads_per_model = 1;
   int64_t checkpoint_every = 200;
+  int64_t keep_last = 2;
+  int64_t keep_every_epochs = 0;
   int64_t log_every = 20;
   int64_t knn_images = 500;
   int64_t knn_references = 5000;
-  int64_t knn_k = 20;
+  int64_t knn_k = 200;
   int64_t knn_every = 10;
 
   void Describe(OptionVisitor& visitor);
@@ -59,28 +63,20 @@ struct TrainingOptions {
 
 // One network of a family.
 struct Animal {
-  std::string name;  // "seed-003", "untrained-003"
+  std::string name;  // "seed-003", "untrained-003", "imported-000"
   int64_t init_seed = 0;
   int64_t data_seed = 0;
   bool trained = true;
-};
-
-struct TrainingProgress {
-  int64_t step = 0, num_steps = 0;
-  int64_t epoch = 0;  // begun, from 1
-  double loss = 0.0;  // mean since the last report
-  double learning_rate = 0.0;
-  double images_per_second = 0.0;  // images, not views
-  double knn_top1 = 0.0;           // NaN when not measured at this step
-  double embedding_deviation = 0.0, effective_rank = 0.0;
-  bool collapsed = false;
+  // Weights of another program (models/weight_import.h) instead of training; seeds
+  // are -1.
+  std::filesystem::path imported = {};
 };
 
 struct TrainingJob {
   Animal animal;
   ModelOptions model;
   TrainingOptions options;
-  const PackedSet* images = nullptr;
+  const PackedSet* images = nullptr;  // not needed for an imported animal
   std::filesystem::path folder;
   std::string device = "cpu";
   std::function<void(const TrainingProgress&)> progress;
@@ -96,7 +92,8 @@ std::string TrainingFingerprint(const TrainingJob& job);
 bool IsTrained(const TrainingJob& job);
 
 // OK once weights.safetensors is in place. Cancelled after a stop.
-// InvalidArgument: too few images for a batch; a loss that is not finite.
+// InvalidArgument: too few images for a batch; a loss that is not finite; imported
+// weights that are not of job.model.
 absl::Status Train(const TrainingJob& job);
 
 }  // namespace iat

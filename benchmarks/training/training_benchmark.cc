@@ -63,15 +63,18 @@ int Run(const nlohmann::json& options) {
   torch::set_num_threads(threads);
   SetBlasThreads(threads);
 
-  const auto model = *CreateModel({.architecture = "alexnet_bn", .width = width}, 0);
+  const ModelOptions model_options{.architecture = "alexnet_bn", .width = width};
+  const auto model = *CreateModel(model_options, 0);
   const int64_t num_images = 10'000;
-  const auto objective = *CreateObjective({}, model->num_features(), num_images, 0, 0);
+  const auto objective = *CreateObjective({}, {.model = *model,
+                                               .model_options = model_options,
+                                               .num_training_images = num_images});
   std::vector<std::pair<std::string, torch::Tensor>> parameters;
   for (const auto& item : model->named_parameters())
     parameters.emplace_back("model." + item.key(), item.value());
   for (const auto& item : objective->named_parameters())
     parameters.emplace_back("objective." + item.key(), item.value());
-  Sgd optimizer({}, parameters);
+  Optimizer optimizer({}, parameters);
   TrainingBatch batch;
   batch.images = torch::randn({batch_size, 3, 64, 64});
   batch.indices = torch::randint(num_images, {batch_size}, torch::kInt64);
@@ -83,7 +86,7 @@ int Run(const nlohmann::json& options) {
     const auto result = objective->Loss(*model, batch, {.dropout = &dropout});
     result.loss.backward();
     optimizer.Step(0.003);
-    objective->AfterStep(batch, result);
+    objective->AfterStep(*model, batch, result);
     if (step >= 2) seconds.push_back(Seconds(start));
   }
   rusage usage{};

@@ -39,6 +39,7 @@ width = 0.0625
 objective = "simclr"
 epochs = 2
 batch_size = 32
+optimizer = "sgd"
 learning_rate = 0.05
 simclr.hidden_size = 32
 simclr.embedding_size = 16

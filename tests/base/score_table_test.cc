@@ -34,7 +34,8 @@ ScoreRow Row(const std::string& target, int64_t split, double median) {
           .median_r2 = median,
           .mean_r2 = 0.5,
           .q25_r2 = -0.25,
-          .q75_r2 = NAN};
+          .q75_r2 = NAN,
+          .median_r = 0.75};
 }
 
 class ScoreTableTest : public ::testing::Test {
@@ -58,6 +59,7 @@ TEST_F(ScoreTableTest, SortsAndGivesBack) {
   EXPECT_EQ((*rows)[2].target_animal, "seed-002");
   EXPECT_NEAR((*rows)[0].median_r2, 1.0 / 3.0, 1e-9);
   EXPECT_TRUE(std::isnan((*rows)[0].q75_r2));
+  EXPECT_EQ((*rows)[0].median_r, 0.75);
 }
 
 TEST_F(ScoreTableTest, NamesLineAndColumnOfABadCell) {

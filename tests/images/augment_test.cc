@@ -71,6 +71,7 @@ TEST(AugmentOperationsTest, EqualPillow) {
     if (words[0] == "contrast") augment::Contrast(planes.data(), area, value);
     if (words[0] == "saturation") augment::Saturation(planes.data(), area, value);
     if (words[0] == "hue") augment::Hue(planes.data(), area, value);
+    if (words[0] == "solarize") augment::Solarize(planes.data(), area);
     if (words[0] == "blur") {
       augment::GaussianBlur(planes.data(), side, value, scratch.data());
     }
@@ -78,7 +79,34 @@ TEST(AugmentOperationsTest, EqualPillow) {
     EXPECT_EQ(difference.count, 0) << "largest difference " << difference.largest;
     ++num_checked;
   }
-  EXPECT_EQ(num_checked, 27);
+  EXPECT_EQ(num_checked, 28);
+}
+
+TEST(AugmentOperationsTest, BicubicCropsEqualPillows) {
+  const nlohmann::json golden = ReadPillowGolden();
+  const int side = golden.at("side").get<int>();
+  const auto expect_pillows = [&](const Image& image, augment::CropBox box,
+                                  const nlohmann::json& expected) {
+    std::vector<uint8_t> out(static_cast<size_t>(3) * side * side);
+    ResampleScratch scratch;
+    ResampleBox(image.pixels.data(), image.width, box.top, box.left, box.height,
+                box.width, side, side, scratch, out.data(), ResampleFilter::kBicubic);
+    const Difference difference = Compare(out, FromHex(expected));
+    EXPECT_EQ(difference.count, 0) << box.height << " x " << box.width
+                                   << ", largest difference " << difference.largest;
+  };
+  ASSERT_EQ(golden.at("crops").size(), 3u);
+  for (const auto& crop : golden.at("crops")) {
+    expect_pillows(GoldenPattern(side, side),
+                   {crop.at("top").get<int>(), crop.at("left").get<int>(),
+                    crop.at("height").get<int>(), crop.at("width").get<int>()},
+                   crop.at("bicubic"));
+  }
+  const auto& shrunk = golden.at("bicubic_shrunk");
+  const int height = shrunk.at("height").get<int>(),
+            width = shrunk.at("width").get<int>();
+  expect_pillows(GoldenPattern(height, width), {0, 0, height, width},
+                 shrunk.at("pixels"));
 }
 
 TEST(AugmentOperationsTest, HandWorkedPixel) {
@@ -97,6 +125,34 @@ TEST(AugmentOperationsTest, HandWorkedPixel) {
   pixel = {255, 0, 0};
   augment::Hue(pixel.data(), 1, 1.0f / 3.0f);
   EXPECT_EQ(pixel, (std::vector<uint8_t>{0, 255, 0}));
+}
+
+TEST(AugmentTest, TheSecondViewHasItsOwnProbabilities) {
+  const AugmentOptions twin = TwinAugmentation();
+  const AugmentOptions first = twin.ForView(0), second = twin.ForView(1);
+  EXPECT_EQ(first.blur_probability, 1.0);
+  EXPECT_EQ(first.solarize_probability, 0.0);
+  EXPECT_EQ(second.blur_probability, 0.1);
+  EXPECT_EQ(second.solarize_probability, 0.2);
+  // Where none are given, the first view's.
+  EXPECT_EQ(MocoAugmentation().ForView(1).blur_probability, 0.5);
+}
+
+TEST(AugmentTest, SolarizeAndBicubicReachTheView) {
+  const Image image = RandomImage(64, 64, 5);
+  AugmentOptions options = Identity();
+  options.solarize_probability = 1.0;
+  Image solarized = image;
+  for (uint8_t& value : solarized.pixels) {
+    if (value >= 128) value = static_cast<uint8_t>(255 - value);
+  }
+  EXPECT_EQ(View(options, image, RandomStream(1, "test")), Normalized(solarized));
+  // The same crop of the same stream, filtered otherwise.
+  AugmentOptions bicubic = Identity();
+  bicubic.min_crop_area = bicubic.max_crop_area = 0.3;
+  const auto linear = View(bicubic, image, RandomStream(1, "test"));
+  bicubic.crop_filter = "bicubic";
+  EXPECT_NE(View(bicubic, image, RandomStream(1, "test")), linear);
 }
 
 TEST(AugmentTest, WithNothingRandomIsTheNormalizedImage) {
@@ -254,6 +310,25 @@ TEST(AugmentOptionsTest, NamedChainsHaveThePublishedConstants) {
   EXPECT_EQ(simclr.brightness, 0.8);
   EXPECT_EQ(simclr.hue, 0.2);
   EXPECT_EQ(simclr.blur_probability, 0.5);
+  const AugmentOptions moco = MocoAugmentation();
+  EXPECT_EQ(moco.min_crop_area, 0.2);
+  EXPECT_FALSE(moco.grayscale_first);
+  EXPECT_EQ(moco.jitter_probability, 0.8);
+  EXPECT_EQ(moco.saturation, 0.4);
+  EXPECT_EQ(moco.hue, 0.1);
+  EXPECT_EQ(moco.blur_probability, 0.5);
+  const AugmentOptions twin = TwinAugmentation();
+  EXPECT_EQ(twin.min_crop_area, 0.08);
+  EXPECT_EQ(twin.crop_filter, "bicubic");
+  EXPECT_EQ(twin.contrast, 0.4);
+  EXPECT_EQ(twin.saturation, 0.2);
+  EXPECT_EQ(twin.hue, 0.1);
+  const AugmentOptions crop = CropAugmentation();
+  EXPECT_EQ(crop.min_crop_area, 0.08);
+  EXPECT_EQ(crop.flip_probability, 0.5);
+  EXPECT_EQ(crop.grayscale_probability, 0.0);
+  EXPECT_EQ(crop.jitter_probability, 0.0);
+  EXPECT_EQ(crop.blur_probability, 0.0);
   EXPECT_TRUE(ir.Validate().ok());
   EXPECT_TRUE(simclr.Validate().ok());
 }

@@ -80,8 +80,8 @@ TEST_F(SafetensorsTest, HostileHeadersAreRefused) {
           R"({"a":{"dtype":"F32","shape":[4611686018427387904,8],"data_offsets":[0,0]}})")),
       HasSubstr("tensor \"a\": shape"));
   EXPECT_THAT(MessageAfter(with_header(
-                  R"({"a":{"dtype":"F16","shape":[0],"data_offsets":[0,0]}})")),
-              HasSubstr("has type F16"));
+                  R"({"a":{"dtype":"F8_E4M3","shape":[0],"data_offsets":[0,0]}})")),
+              HasSubstr("has type F8_E4M3"));
   EXPECT_THAT(MessageAfter(with_header(R"({"a":{"shape":[0]}})")),
               HasSubstr("lacks dtype"));
 }

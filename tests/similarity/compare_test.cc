@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/csv.h"
 #include "base/file.h"
 #include "base/status.h"
 #include "similarity/r2.h"
@@ -24,7 +25,8 @@ namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
 constexpr Eigen::Index kNumStimuli = 150, kNumUnits = 7;
-const char* const kOutputs[] = {"compare.csv", "compare_units.nc", "splits.csv"};
+const char* const kOutputs[] = {"compare.csv", "compare_units.nc", "paired.csv",
+                                "splits.csv"};
 
 // What makes one animal's file.
 struct AnimalSpec {
@@ -33,7 +35,7 @@ struct AnimalSpec {
   std::string architecture = "alexnet_bn width=0.25";
   Eigen::Index num_units = kNumUnits;
   std::vector<int64_t> stimuli = {};  // empty: all in order
-  bool with_nan = false;
+  std::string scope = "hypercolumn";
 };
 
 class CompareTest : public ::testing::Test {
@@ -66,7 +68,9 @@ class CompareTest : public ::testing::Test {
 
   fs::path Write(const AnimalSpec& spec) {
     const std::string animal = absl::StrFormat("%s-%03d", spec.name, spec.seed);
-    const fs::path path = folder_ / "activations" / absl::StrCat(animal, ".nc");
+    const fs::path path =
+        folder_ / "activations" /
+        absl::StrCat(animal, spec.scope == "layer" ? "-layer" : "", ".nc");
     std::vector<int64_t> stimuli = spec.stimuli;
     if (stimuli.empty()) {
       stimuli.resize(kNumStimuli);
@@ -78,7 +82,7 @@ class CompareTest : public ::testing::Test {
     metadata.animal = animal;
     metadata.architecture = spec.architecture;
     metadata.stimuli_sha256 = "5ha";
-    metadata.scope = "hypercolumn";
+    metadata.scope = spec.scope;
     metadata.preprocessing = "none";
     std::vector<int32_t> channel(spec.num_units), position(spec.num_units, 0);
     std::iota(channel.begin(), channel.end(), 0);
@@ -202,11 +206,85 @@ TEST_F(CompareTest, ACellIsTheRidgeOfItsSplit) {
   EXPECT_EQ(row->median_r2, median);
 }
 
+TEST_F(CompareTest, MappingsAreComparedUnitByUnit) {
+  options_.mappings = {"ridge", "ridge_clamped"};
+  options_.stages = {"post_relu->post_relu"};
+  Run(Family(2), "scores");
+  const auto table = ReadCsv(folder_ / "scores" / "paired.csv");
+  ASSERT_TRUE(table.ok()) << table.status();
+  ASSERT_EQ(table->rows.size(), 8u);  // 2 directions x 2 layers x 2 splits
+  for (const std::vector<std::string>& row : table->rows) {
+    EXPECT_EQ(row[8], "ridge");
+    EXPECT_EQ(row[9], "ridge_clamped");
+    EXPECT_EQ(row[11], absl::StrCat(kNumUnits - 1));
+    // Clamping can only bring a prediction nearer to a target that is never negative.
+    EXPECT_EQ(row[12], "0");
+    EXPECT_GT(std::stoi(row[13]), 0);
+    EXPECT_LE(std::stod(row[14]), 0.0);
+  }
+}
+
 TEST_F(CompareTest, AnyNumberOfJobsGivesTheSameBytes) {
   const CompareInput input = Family(3);
   Run(input, "one", {.jobs = 1});
   Run(input, "four", {.jobs = 4});
   ExpectSameOutputs("one", "four");
+}
+
+TEST_F(CompareTest, RanksShareTheCellsAndTheLastWritesTheSameBytes) {
+  const CompareInput input = Family(3);
+  const CompareResult alone = Run(input, "alone");
+  EXPECT_TRUE(alone.complete);
+  for (const int size : {2, 3}) {
+    const std::string name = absl::StrCat("ranks", size);
+    for (int index = size - 1; index >= 0; --index) {
+      const CompareResult result = Run(input, name, {.rank = {index, size}});
+      EXPECT_EQ(result.complete, index == 0) << "the last to run";
+      EXPECT_EQ(fs::exists(folder_ / name / "compare.csv"), index == 0);
+    }
+    ExpectSameOutputs("alone", name);
+  }
+}
+
+TEST_F(CompareTest, LayersAreMappedOntoEachOther) {
+  const CompareInput input = Family(2);
+  const CompareResult same = Run(input, "same");
+  options_.layer_pairs = {"all"};
+  const CompareResult all = Run(input, "all");
+  EXPECT_EQ(all.rows.size(), 2 * same.rows.size());
+  // What lies on the diagonal does not depend on what surrounds it.
+  std::vector<ScoreRow> diagonal;
+  for (const ScoreRow& row : all.rows) {
+    if (row.source_layer == row.target_layer) diagonal.push_back(row);
+  }
+  EXPECT_EQ(ScoresText(diagonal), ScoresText(same.rows));
+  options_.layer_pairs = {"conv2->conv1", "conv1->conv1"};
+  for (const ScoreRow& row : Run(input, "some").rows)
+    EXPECT_EQ(row.target_layer, "conv1");
+  options_.layer_pairs = {"conv1->conv4"};
+  EXPECT_EQ(Message(input),
+            "compare.layer_pairs has \"conv1->conv4\", but \"conv4\" is not among the "
+            "layers (conv1, conv2)");
+}
+
+TEST_F(CompareTest, TargetsMayComeFromFilesOfAnotherScope) {
+  CompareInput input = Family(2);
+  input.target_families = {{Write({.seed = 0, .num_units = 9, .scope = "layer"}),
+                            Write({.seed = 1, .num_units = 9, .scope = "layer"})}};
+  const CompareResult result = Run(input, "scores");
+  EXPECT_EQ(result.rows.size(), Run(Family(2), "same").rows.size());
+  for (const ScoreRow& row : result.rows) {
+    EXPECT_EQ(row.source_scope, "hypercolumn");
+    EXPECT_EQ(row.target_scope, "layer");
+    EXPECT_EQ(row.num_source_units, kNumUnits);
+    EXPECT_EQ(row.num_target_units, 9);
+    EXPECT_NE(row.source_animal, row.target_animal);
+  }
+  std::swap(input.target_families[0][0], input.target_families[0][1]);
+  EXPECT_THAT(Message(input),
+              HasSubstr("seed-001-layer.nc: is of seed-001; expected seed-000"));
+  input.target_families.push_back({});
+  EXPECT_EQ(Message(input), "there are 2 families of targets for 1 of sources");
 }
 
 TEST_F(CompareTest, AnInterruptedRunContinuesAndEndsWithTheSameBytes) {

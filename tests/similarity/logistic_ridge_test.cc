@@ -6,6 +6,8 @@
 #include <Eigen/Cholesky>
 #include <cmath>
 
+#include "similarity/active_ridge.h"
+#include "similarity/gate.h"
 #include "similarity/logistic.h"
 #include "similarity/r2.h"
 #include "similarity/ridge.h"
@@ -219,6 +221,38 @@ TEST(LogisticRidgeTest, TheRidgeIsFittedOnActiveStimuliOnly) {
     EXPECT_TRUE(ridges->map.Predict(data.x_test)
                     ->col(j)
                     .isApprox(plain->map.Predict(data.x_test)->col(0), 1e-9));
+  }
+}
+
+// Where the estimated leverages decide (many stimuli for each axis), where the exact ones
+// do, and where activity is above a half, so that the inactive stimuli make the Gram
+// matrix: the choices are those of float64 leave-one-out.
+TEST(LogisticRidgeTest, ActiveRidgesChooseWhatExactLeaveOneOutChooses) {
+  for (const Eigen::Index n : {300, 3000}) {
+    Planted data = MakePlanted(n, 24, 40, 1.0);
+    data.y.leftCols(10) =
+        (data.y.leftCols(10).array() + 0.7 * data.x.leftCols(10).array()).max(0.0);
+    SourceData source(data.x);
+    const auto ridges = FitActiveRidges(source, data.y, {}, {});
+    ASSERT_TRUE(ridges.ok());
+    for (Eigen::Index j = 0; j < data.y.cols(); ++j) {
+      std::vector<Eigen::Index> active;
+      for (Eigen::Index i = 0; i < n; ++i) {
+        if (data.y(i, j) > 0.0) active.push_back(i);
+      }
+      const auto exact =
+          FitSingleRidge(data.x(active, Eigen::all), data.y.col(j)(active), {}, 24);
+      ASSERT_TRUE(exact.ok());
+      EXPECT_NEAR(ridges->ridge_penalty(j), exact->ridge_penalty,
+                  1e-9 * exact->ridge_penalty)
+          << n << " stimuli, target " << j;
+      EXPECT_TRUE(ridges->map.weights.col(j).isApprox(exact->weights, 1e-8));
+      const Eigen::VectorXd values = data.y.col(j)(active);
+      const Eigen::VectorXd left_out = ridges->out_of_sample.col(j)(active);
+      // A few per cent of what leaving out changes, which is itself small.
+      EXPECT_LT((left_out - exact->leave_one_out).norm(),
+                0.1 * (values - exact->leave_one_out).norm());
+    }
   }
 }
 

@@ -9,7 +9,8 @@
 #include <sstream>
 #include <string>
 
-#include "similarity/logistic_ridge.h"
+#include "similarity/gate.h"
+#include "similarity/leave_one_out.h"
 #include "similarity/mapping.h"
 #include "similarity/r2.h"
 #include "similarity/ridge.h"

@@ -57,5 +57,24 @@ TEST(R2Test, QuantilesAreNumPys) {
   EXPECT_DOUBLE_EQ(Quantile(values, 1.0), 10.0);
 }
 
+TEST(PearsonTest, IsTheCosineOfWhatVaries) {
+  Eigen::MatrixXd y(4, 5), y_hat(4, 5);
+  y << 1, 1, 1, 1, 5,  //
+      2, 2, 2, 2, 5,   //
+      3, 3, 3, 3, 5,   //
+      4, 4, 4, 6, 5;
+  y_hat << 10, -1, 7, 2, 1,  //
+      20, -2, 7, 1, 2,       //
+      30, -3, 7, 4, 3,       //
+      40, -4, 7, 3, 4;
+  const Eigen::VectorXd r = PearsonPerUnit(y, y_hat);
+  EXPECT_NEAR(r(0), 1.0, 1e-15);
+  EXPECT_NEAR(r(1), -1.0, 1e-15);
+  EXPECT_EQ(r(2), 0.0);  // a prediction that never varies
+  // sum of products of deviations (-2, -1, 0, 3) and (-0.5, -1.5, 1.5, 0.5), over norms.
+  EXPECT_NEAR(r(3), 4.0 / std::sqrt(14.0 * 5.0), 1e-15);
+  EXPECT_TRUE(std::isnan(r(4)));
+}
+
 }  // namespace
 }  // namespace iat

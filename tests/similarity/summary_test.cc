@@ -156,5 +156,41 @@ TEST(SummaryTest, TextAndJsonSayHowMuchStandsBehindANumber) {
   EXPECT_THAT(SummaryJson(two), HasSubstr("\"low\": null"));
 }
 
+// A matrix of three layers whose entries fall with the distance of layers; the animals
+// differ in level only, which leads do not see.
+TEST(SummaryTest, SeparabilityIsTheLeadOfTheMatchingLayer) {
+  std::vector<ScoreRow> rows;
+  for (int source = 0; source < 3; ++source) {
+    for (int target = 0; target < 3; ++target) {
+      for (ScoreRow row : Rows(4, "ridge", "pre_relu", [&](int i, int j, int) {
+             const double level = 0.01 * (i + j);
+             return level + 0.8 - 0.2 * std::abs(source - target) - 0.05 * source;
+           })) {
+        row.source_layer = absl::StrCat("conv", source + 1);
+        row.target_layer = absl::StrCat("conv", target + 1);
+        rows.push_back(row);
+      }
+    }
+  }
+  const Summary summary = Summarise(rows);
+  ASSERT_EQ(summary.separability.size(), 1);
+  const SeparabilityLine& line = summary.separability[0];
+  // By target, the best other source is the earlier neighbour, 0.2 - 0.05 behind, but for
+  // conv1, whose neighbour is later: 0.2 + 0.05. By source it is 0.2 for all.
+  EXPECT_NEAR(line.by_target.mean, (0.25 + 0.15 + 0.15) / 3, kTolerance);
+  EXPECT_NEAR(line.by_source.mean, 0.2, kTolerance);
+  EXPECT_NEAR(line.by_target.high - line.by_target.low, 0.0, 1e-9);
+  EXPECT_EQ(line.num_layers, 3);
+  EXPECT_EQ(line.num_matched, 3);
+  EXPECT_EQ(line.num_animals, 4);
+  EXPECT_THAT(SummaryText(summary), HasSubstr("3/3"));
+  EXPECT_THAT(SummaryJson(summary), HasSubstr("\"num_matched\": 3"));
+  // Without one of its entries there is no matrix.
+  std::erase_if(rows, [](const ScoreRow& row) {
+    return row.source_layer == "conv1" && row.target_layer == "conv3";
+  });
+  EXPECT_TRUE(Summarise(rows).separability.empty());
+}
+
 }  // namespace
 }  // namespace iat

@@ -128,5 +128,38 @@ TEST_F(BatchMakerTest, IndicesCountTheRowsThatAreTrainedOn) {
   }
 }
 
+TEST_F(BatchMakerTest, EachViewHasItsOwnChain) {
+  AugmentOptions options = NoAugmentation();
+  options.second_solarize_probability = 1.0;
+  BatchMaker maker(*images_, AllRows(), options, 1, 4, 2);
+  const auto batch = maker.Get(0);
+  const auto mean = torch::tensor({0.485f, 0.456f, 0.406f}).view({3, 1, 1});
+  const auto deviation = torch::tensor({0.229f, 0.224f, 0.225f}).view({3, 1, 1});
+  for (int64_t i = 0; i < 4; ++i) {
+    const auto plain = batch.images[i] * deviation + mean;
+    const auto second = batch.images[4 + i] * deviation + mean;
+    // Solarized: bright values are upside down.
+    const auto expected = torch::where(plain * 255 < 127.5, plain, 1.0 - plain);
+    EXPECT_LT((second - expected).abs().max().item<double>(), 1e-5);
+  }
+}
+
+TEST_F(BatchMakerTest, LabelsGoWithTheirImages) {
+  const PackedSet colours = WriteTwoColours(folder_->path() / "colours", 20);
+  const std::vector<int64_t> rows = {3, 4, 7, 9, 10, 15};
+  BatchMaker maker(colours, rows, NoAugmentation(), 1, 6, 1);
+  const auto batch = maker.Get(0);
+  for (int64_t i = 0; i < 6; ++i) {
+    const int64_t row = rows[batch.indices[i].item<int64_t>()];
+    EXPECT_EQ(batch.labels[i].item<int64_t>(), row % 2);
+    // Label 0 is reddish, label 1 bluish.
+    const auto means = batch.images[i].mean({1, 2});
+    EXPECT_EQ((means[0] > means[2]).item<bool>(), row % 2 == 0);
+  }
+  EXPECT_EQ(NumLabels(colours, rows), 2);
+  EXPECT_EQ(NumLabels(colours, {4, 10}), 1);
+  EXPECT_EQ(NumLabels(*images_, {0, 1}), 0);  // dead leaves have none
+}
+
 }  // namespace
 }  // namespace iat

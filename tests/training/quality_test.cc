@@ -8,6 +8,12 @@
 namespace iat {
 namespace {
 
+double KnnAccuracy(const torch::Tensor& references,
+                   const std::vector<int>& reference_labels, const torch::Tensor& queries,
+                   const std::vector<int>& labels, int64_t k) {
+  return KnnAccuracies(references, reference_labels, queries, labels, {k})[0];
+}
+
 struct LabelledFeatures {
   torch::Tensor features;
   std::vector<int> labels;
@@ -71,6 +77,30 @@ TEST(KnnAccuracyTest, KIsCutToTheReferences) {
   EXPECT_EQ(at(1000), 1.0);
 }
 
+// One ranking serves every k, k = 1 is the nearest neighbour's label.
+TEST(KnnAccuracyTest, SeveralKAtOnceAreThoseOneByOne) {
+  torch::manual_seed(7);
+  const auto references = Clusters(300, 5, 0.8);
+  const auto queries = Clusters(400, 5, 0.8);
+  const std::vector<int64_t> ks = {200, 1, 7, 1000};
+  const auto together = KnnAccuracies(references.features, references.labels,
+                                      queries.features, queries.labels, ks);
+  ASSERT_EQ(together.size(), ks.size());
+  for (size_t i = 0; i < ks.size(); ++i) {
+    EXPECT_EQ(together[i], KnnAccuracy(references.features, references.labels,
+                                       queries.features, queries.labels, ks[i]));
+  }
+  const auto nearest = torch::nn::functional::normalize(queries.features)
+                           .mm(torch::nn::functional::normalize(references.features).t())
+                           .argmax(1);
+  int correct = 0;
+  for (size_t i = 0; i < queries.labels.size(); ++i) {
+    correct += references.labels[nearest[i].item<int64_t>()] == queries.labels[i];
+  }
+  EXPECT_EQ(together[1], correct / 400.0);
+  EXPECT_NE(together[0], together[1]);  // noisy enough for votes to matter
+}
+
 TEST(KnnAccuracyTest, WithNothingToScoreThereIsNoNumber) {
   const auto some = torch::ones({2, 4});
   const auto none = torch::empty({0, 4});
@@ -122,6 +152,15 @@ TEST(MeasureSpreadTest, APointAndALineHaveCollapsed) {
   EXPECT_NEAR(spread.deviation, 1.0, 0.05);  // the rank tells
   EXPECT_NEAR(spread.effective_rank, 1.0, 1e-6);
   EXPECT_TRUE(spread.Collapsed());
+}
+
+TEST(CollapseMessageTest, SaysWhatIsWrongAndWhatToTry) {
+  EXPECT_EQ(CollapseMessage({.deviation = 0.012, .effective_rank = 9.0}, "try patience"),
+            "the embedding has collapsed: all images fall on nearly one point (deviation "
+            "0.012, effective rank 9.0); try patience");
+  EXPECT_EQ(CollapseMessage({.deviation = 0.9, .effective_rank = 1.1}, "try patience"),
+            "the embedding has collapsed: all images fall on nearly one line (deviation "
+            "0.900, effective rank 1.1); try patience");
 }
 
 }  // namespace

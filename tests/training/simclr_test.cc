@@ -127,13 +127,5 @@ TEST(SimClrTest, ItsLossIsThatOfItsEmbeddings) {
   EXPECT_GT(model->parameters()[0].grad().abs().max().item<double>(), 0.0);
 }
 
-TEST(CreateObjectiveTest, AnUnknownNameIsAnsweredWithTheNamesThereAre) {
-  ObjectiveOptions options;
-  options.name = "byol";
-  const auto objective = CreateObjective(options, 8, 8, 0, 0);
-  EXPECT_EQ(objective.status().message(),
-            "no objective \"byol\"; there are instance_recognition, simclr");
-}
-
 }  // namespace
 }  // namespace iat

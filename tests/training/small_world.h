@@ -52,9 +52,10 @@ inline PackedSet PackDeadLeaves(const std::filesystem::path& folder, int64_t cou
 }
 
 // A set made by hand: `count` images of `side` x `side` pixels in two classes, one
-// reddish with label 0 and one bluish with label 1, under a little noise.
+// reddish with label 0 and one bluish with label 1, under a little noise. `shade` is
+// what the green of the last row has beyond that of the first.
 inline PackedSet WriteTwoColours(const std::filesystem::path& folder, int64_t count,
-                                 int side = kInputSide) {
+                                 int side = kInputSide, int shade = 0) {
   std::filesystem::create_directories(folder);
   const std::string shape = "(" + std::to_string(count) + ", " + std::to_string(side) +
                             ", " + std::to_string(side) + ", 3)";
@@ -71,7 +72,8 @@ inline PackedSet WriteTwoColours(const std::filesystem::path& folder, int64_t co
     const int label = static_cast<int>(i % 2);
     index << i << ",image-" << i << "," << label << "\n";
     for (int j = 0; j < side * side; ++j) {
-      for (const int level : {label == 0 ? 200 : 40, 90, label == 0 ? 40 : 200}) {
+      const int green = 90 + shade * (j / side) / side;
+      for (const int level : {label == 0 ? 200 : 40, green, label == 0 ? 40 : 200}) {
         pixels.put(static_cast<char>(level + static_cast<int>(noise.UniformInt(40))));
       }
     }

@@ -1,7 +1,8 @@
 """Golden values of image operations, made with Pillow as torchvision uses it.
 
-    pip install pillow==10.4.0 numpy==1.26.4
-    python make_pillow_golden.py > pillow_golden.json
+    /usr/bin/python3 make_pillow_golden.py > pillow_golden.json
+
+with Debian 12's Pillow 9.4.0; 10.4.0 gave the same bytes.
 
 The operations are those that torchvision's transforms call on Pillow images:
 Image.resize(BILINEAR), convert("L"), ImageEnhance, the HSV hue shift,
@@ -14,7 +15,7 @@ import sys
 
 import numpy as np
 import PIL
-from PIL import Image, ImageEnhance, ImageFilter
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 
 def pattern(height, width):
@@ -69,6 +70,8 @@ def main():
         operations[f"blur {deviation}"] = hexadecimal(
             image.filter(ImageFilter.GaussianBlur(deviation)))
 
+    operations["solarize"] = hexadecimal(ImageOps.solarize(image, 128))
+
     resizes = []
     for height, width in ((20, 20), (41, 20), (20, 33), (9, 13), (7, 25)):
         resizes.append({"height": height, "width": width, "pixels": hexadecimal(
@@ -77,7 +80,10 @@ def main():
     for top, left, height, width in ((3, 5, 12, 11), (0, 0, 19, 20), (10, 2, 1, 18)):
         box = image.crop((left, top, left + width, top + height))
         crops.append({"top": top, "left": left, "height": height, "width": width,
-                      "pixels": hexadecimal(box.resize((20, 20), Image.BILINEAR))})
+                      "pixels": hexadecimal(box.resize((20, 20), Image.BILINEAR)),
+                      "bicubic": hexadecimal(box.resize((20, 20), Image.BICUBIC))})
+    shrunk = {"height": 57, "width": 45, "pixels": hexadecimal(
+        pattern(57, 45).resize((20, 20), Image.BICUBIC))}
     # The Allen scenes' own size, an upright one, a small and a tiny one.
     references = []
     for height, width in ((918, 1174), (300, 225), (100, 147), (31, 31)):
@@ -86,7 +92,7 @@ def main():
                            [::8, ::8].tobytes().hex()})
     json.dump({"pillow": PIL.__version__, "numpy": np.__version__, "side": 20,
                "input": hexadecimal(image), "operations": operations,
-               "resizes": resizes, "crops": crops, "preprocess": references},
+               "resizes": resizes, "crops": crops, "bicubic_shrunk": shrunk, "preprocess": references},
               sys.stdout, indent=0)
     print()
 

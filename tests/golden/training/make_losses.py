@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Writes losses.txt: ten Instance Recognition and ten SimCLR losses over ten SGD
-steps of a tiny AlexNet, and the gradient of conv1 at the first of them.
+"""Writes losses.txt: for every objective ten losses over ten SGD steps of a tiny
+AlexNet, and the gradient of conv1 at the first of them.
 
     python3 make_losses.py > losses.txt
 
@@ -10,6 +10,7 @@ what the C++ program's float32 has to come close to is the exact number. Losses 
 written out from their definitions, not by library calls.
 """
 
+import copy
 import math
 import platform
 import sys
@@ -28,6 +29,13 @@ NUM_NOISE = 16
 WIDTH = 1 / 16
 EMBEDDING = 16
 HIDDEN = 32
+PROJECTION = 24
+PREDICTION_HIDDEN = 12
+DECODER = 16
+QUEUE = 40
+QUEUE_KEY = 600
+KEY_MOMENTUM = 0.9  # ten steps at the published 0.999 would show nothing
+CLASSES = 5
 # A narrow network with batch norm has gradients in the hundreds, so that this small
 # rate changes losses by percents over ten steps. Where a ReLU or a pooling maximum
 # switches for rounding's sake the gradient jumps; a larger rate would turn such a
@@ -81,8 +89,8 @@ class InstanceRecognition(nn.Module):
         self.head = nn.Linear(num_features, EMBEDDING)
         self.bank = normalise(formula((NUM_IMAGES, EMBEDDING), BANK_KEY, 1.0))
 
-    def loss(self, features, step):
-        v = normalise(self.head(features))
+    def loss(self, model, images, step):
+        v = normalise(self.head(model(images)))
         z = 2876934.2 / 1281167 * NUM_IMAGES
         rate = NUM_NOISE / NUM_IMAGES
         loss = 0
@@ -99,7 +107,7 @@ class InstanceRecognition(nn.Module):
             self.update.append((index, v[i].detach()))
         return loss / BATCH
 
-    def after_step(self):
+    def after_step(self, model):
         for index, v in self.update:
             mixed = 0.5 * self.bank[index] + 0.5 * v
             self.bank[index] = mixed / mixed.norm()
@@ -115,8 +123,8 @@ class SimClr(nn.Module):
         self.output = nn.Linear(HIDDEN, EMBEDDING, bias=False)
         self.output_norm = nn.BatchNorm1d(EMBEDDING)
 
-    def loss(self, features, step):
-        x = torch.relu(self.hidden_norm(self.hidden(features)))
+    def loss(self, model, images, step):
+        x = torch.relu(self.hidden_norm(self.hidden(model(images))))
         z = normalise(self.output_norm(self.output(x)))
         loss = 0
         for i in range(2 * BATCH):
@@ -125,8 +133,161 @@ class SimClr(nn.Module):
             loss = loss - torch.log(kernel[(i + BATCH) % (2 * BATCH)] / others)
         return loss / (2 * BATCH)
 
-    def after_step(self):
-        pass
+
+class Moco(nn.Module):
+    num_views = 2
+
+    def __init__(self, num_features):
+        super().__init__()
+        self.head = nn.Sequential(nn.Linear(num_features, HIDDEN), nn.ReLU(),
+                                  nn.Linear(HIDDEN, EMBEDDING))
+        self.queue = [row for row in normalise(formula((QUEUE, EMBEDDING), QUEUE_KEY, 1))]
+        self.key = None  # copies of the network and the head, outside the module
+
+    def loss(self, model, images, step):
+        if self.key is None:
+            self.key = [copy.deepcopy(model), copy.deepcopy(self.head)]
+        q = normalise(self.head(model(images[:BATCH])))
+        with torch.no_grad():
+            self.keys = normalise(self.key[1](self.key[0](images[BATCH:])))
+        loss = 0
+        for i in range(BATCH):
+            positive = torch.exp(q[i] @ self.keys[i] / 0.2)
+            negatives = sum(torch.exp(q[i] @ row / 0.2) for row in self.queue)
+            loss = loss - torch.log(positive / (positive + negatives))
+        return loss / BATCH
+
+    def after_step(self, model):
+        with torch.no_grad():
+            for key, now in zip(self.key, (model, self.head)):
+                for old, new in zip(key.parameters(), now.parameters()):
+                    old.copy_(KEY_MOMENTUM * old + (1 - KEY_MOMENTUM) * new)
+        # The order within the queue changes no loss: drop the oldest, append.
+        self.queue = self.queue[BATCH:] + [row for row in self.keys]
+
+
+def projector(num_features, hidden_bias, output_bias, output_norm):
+    d = PROJECTION
+    layers = [nn.Linear(num_features, d, bias=hidden_bias), nn.BatchNorm1d(d), nn.ReLU(),
+              nn.Linear(d, d, bias=hidden_bias), nn.BatchNorm1d(d), nn.ReLU(),
+              nn.Linear(d, d, bias=output_bias)]
+    return nn.Sequential(*layers, *([nn.BatchNorm1d(d)] if output_norm else []))
+
+
+class SimSiam(nn.Module):
+    num_views = 2
+
+    def __init__(self, num_features):
+        super().__init__()
+        self.projector = projector(num_features, True, True, True)
+        self.predictor = nn.Sequential(
+            nn.Linear(PROJECTION, PREDICTION_HIDDEN), nn.BatchNorm1d(PREDICTION_HIDDEN),
+            nn.ReLU(), nn.Linear(PREDICTION_HIDDEN, PROJECTION))
+
+    def loss(self, model, images, step):
+        z = [self.projector(model(view)) for view in (images[:BATCH], images[BATCH:])]
+        p = [self.predictor(x) for x in z]
+        loss = 0
+        for mine, other in ((0, 1), (1, 0)):
+            for i in range(BATCH):
+                given = z[other][i].detach()
+                loss = loss - 0.5 * (p[mine][i] @ given
+                                     / (p[mine][i].norm() * given.norm())) / BATCH
+        return loss
+
+
+class BarlowTwins(nn.Module):
+    num_views = 2
+
+    def __init__(self, num_features):
+        super().__init__()
+        self.projector = projector(num_features, False, False, False)
+
+    def loss(self, model, images, step):
+        z = [self.projector(model(view)) for view in (images[:BATCH], images[BATCH:])]
+        z = [(x - x.mean(0)) / torch.sqrt(x.var(0, unbiased=False) + 1e-5) for x in z]
+        loss = 0
+        for i in range(PROJECTION):
+            for j in range(PROJECTION):
+                c = z[0][:, i] @ z[1][:, j] / BATCH
+                loss = loss + ((1 - c) ** 2 if i == j else 0.0051 * c ** 2)
+        return loss
+
+
+class VicReg(nn.Module):
+    num_views = 2
+
+    def __init__(self, num_features):
+        super().__init__()
+        self.projector = projector(num_features, True, False, False)
+
+    def loss(self, model, images, step):
+        z = [self.projector(model(view)) for view in (images[:BATCH], images[BATCH:])]
+        loss = 25 * ((z[0] - z[1]) ** 2).sum() / (BATCH * PROJECTION)
+        for x in z:
+            for j in range(PROJECTION):
+                deviation = torch.sqrt(x[:, j].var(unbiased=True) + 1e-4)
+                loss = loss + 25 * 0.5 * torch.clamp(1 - deviation, min=0) / PROJECTION
+            centred = x - x.mean(0)
+            for i in range(PROJECTION):
+                for j in range(PROJECTION):
+                    if i != j:
+                        covariance = centred[:, i] @ centred[:, j] / (BATCH - 1)
+                        loss = loss + covariance ** 2 / PROJECTION
+        return loss
+
+
+def cross_entropy(logits, classes):
+    return sum(torch.log(torch.exp(row - row[c]).sum())
+               for row, c in zip(logits, classes)) / len(logits)
+
+
+class RotNet(nn.Module):
+    num_views = 1
+
+    def __init__(self, num_features):
+        super().__init__()
+        self.head = nn.Linear(num_features, 4)
+
+    def loss(self, model, images, step):
+        turned = [images]
+        for _ in range(3):  # counter-clockwise: the right column becomes the top row
+            turned.append(turned[-1].transpose(2, 3).flip(2))
+        logits = self.head(model(torch.cat(turned)))
+        return cross_entropy(logits, [turn for turn in range(4) for _ in range(BATCH)])
+
+
+class Autoencoder(nn.Module):
+    num_views = 1
+
+    def __init__(self, num_features):
+        super().__init__()
+        c = DECODER
+        layers = [nn.Linear(num_features, c * 16), nn.BatchNorm1d(c * 16), nn.ReLU(),
+                  nn.Unflatten(1, (c, 4, 4))]
+        for _ in range(3):
+            layers += [nn.ConvTranspose2d(c, c // 2, 4, 2, 1), nn.BatchNorm2d(c // 2),
+                       nn.ReLU()]
+            c //= 2
+        layers.append(nn.ConvTranspose2d(c, 3, 4, 2, 1))
+        self.decoder = nn.Sequential(*layers)
+
+    def loss(self, model, images, step):
+        hidden = model(images)
+        error = ((self.decoder(hidden) - images) ** 2).sum() / images.numel()
+        return 0.5 * error + 5e-4 * hidden.abs().sum() / hidden.numel()
+
+
+class Supervised(nn.Module):
+    num_views = 1
+
+    def __init__(self, num_features):
+        super().__init__()
+        self.head = nn.Linear(num_features, CLASSES)
+
+    def loss(self, model, images, step):
+        classes = [(7 * i + 3 * step) % CLASSES for i in range(BATCH)]
+        return cross_entropy(self.head(model(images)), classes)
 
 
 def run(name, objective_class):
@@ -142,7 +303,7 @@ def run(name, objective_class):
                                 weight_decay=WEIGHT_DECAY)
     for step in range(NUM_STEPS):
         images = pictures(objective.num_views * BATCH, IMAGES_KEY + step)
-        loss = objective.loss(model(images), step)
+        loss = objective.loss(model, images, step)
         print(name, "loss", step, "%.12g" % loss.item())
         optimizer.zero_grad()
         loss.backward()
@@ -152,7 +313,8 @@ def run(name, objective_class):
             for i in range(0, gradient.numel(), gradient.numel() // 5):
                 print(name, "conv1_gradient", i, "%.12g" % gradient.flatten()[i].item())
         optimizer.step()
-        objective.after_step()
+        if hasattr(objective, "after_step"):
+            objective.after_step(model)
 
 
 def main():
@@ -162,6 +324,13 @@ def main():
     torch.set_num_threads(1)
     run("instance_recognition", InstanceRecognition)
     run("simclr", SimClr)
+    run("moco_v2", Moco)
+    run("simsiam", SimSiam)
+    run("barlow_twins", BarlowTwins)
+    run("vicreg", VicReg)
+    run("rotnet", RotNet)
+    run("autoencoder", Autoencoder)
+    run("supervised", Supervised)
 
 
 if __name__ == "__main__":

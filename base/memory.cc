@@ -1,0 +1,19 @@
+#include "base/memory.h"
+
+#include <cstdlib>  // defines __GLIBC__
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+namespace iat {
+
+void KeepFreedMatrices() {
+#ifdef __GLIBC__
+  ::mallopt(M_ARENA_MAX, 1);  // other arenas give a heap back as soon as it is empty
+  ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 512 << 20);
+#endif
+}
+
+}  // namespace iat

@@ -1,0 +1,122 @@
+#!/usr/bin/python3
+"""Trains every objective for a few minutes on real images and prints the table of
+docs/objectives.md.
+
+    IAT_DATA=/path/to/data benchmarks/training/objectives_on_real_images.py \\
+        build/release/app/iat /tmp/objectives [OBJECTIVE ...]
+
+One network after the other (seed 0), each in a run folder of its own, on every tenth
+class of Tiny ImageNet (20 classes, all four parts, 9,994 images). kNN: weighted k = 20,
+fc7, 1,000 held-out images against the others; the interval is 95 % for a share of
+1,000. Seconds are of processor time, so that a busy machine does not change images/s.
+"""
+
+import argparse
+import csv
+import math
+import os
+import resource
+import subprocess
+import sys
+import tarfile
+import tempfile
+
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+
+# Keys of [training] beside objectives.toml.
+SETTINGS = {
+    "supervised": {"epochs": 4, "learning_rate": 0.02, "augmentation.min_crop_area": 0.3},
+    "rotnet": {"epochs": 2, "learning_rate": 0.02, "augmentation.min_crop_area": 0.3},
+    "instance_recognition": {"epochs": 4, "learning_rate": 0.01, "warmup_epochs": 0.5},
+    "simclr": {"epochs": 2, "optimizer": "sgd", "learning_rate": 0.01,
+               "weight_decay": 1e-4, "warmup_epochs": 0.5, "simclr.temperature": 0.2,
+               "augmentation.min_crop_area": 0.3},
+    "moco_v2": {"epochs": 2, "learning_rate": 0.02, "weight_decay": 1e-4,
+                "moco_v2.queue_size": 2048, "moco_v2.key_momentum": 0.99,
+                "moco_v2.hidden_size": 512, "augmentation.min_crop_area": 0.3},
+    "vicreg": {"epochs": 2, "optimizer": "adam", "learning_rate": 5e-4,
+               "weight_decay": 1e-6, "warmup_epochs": 0.5, "vicreg.projection_size": 256,
+               "augmentation.min_crop_area": 0.3},
+    "barlow_twins": {"epochs": 2, "optimizer": "adam", "learning_rate": 5e-4,
+                     "weight_decay": 1e-6, "warmup_epochs": 0.5,
+                     "barlow_twins.projection_size": 256,
+                     "barlow_twins.redundancy_weight": 0.03,
+                     "augmentation.min_crop_area": 0.3},
+    "simsiam": {"epochs": 2, "learning_rate": 0.03, "simsiam.projection_size": 256,
+                "simsiam.prediction_hidden_size": 64, "augmentation.min_crop_area": 0.3},
+    "autoencoder": {"epochs": 2, "optimizer": "adam", "learning_rate": 2e-3,
+                    "weight_decay": 0.0, "autoencoder.decoder_channels": 64},
+}
+
+
+def toml(value):
+    return '"%s"' % value if isinstance(value, str) else repr(value)
+
+
+def pack(binary, out):
+    """Every tenth class of the four archives, packed once in OUT/images."""
+    os.environ["IAT_OBJECTIVES"] = out
+    images = os.path.join(out, "images")
+    if os.path.exists(os.path.join(images, "index.csv")):
+        return
+    data = os.environ["IAT_DATA"]
+    with open(os.path.join(data, "classes.csv"), newline="") as file:
+        names = [row["wnid"] for row in csv.DictReader(file)][::10]
+    with tempfile.TemporaryDirectory(dir=out) as folder:
+        for part in range(4):
+            with tarfile.open(os.path.join(data, "train64_part%d.tar.gz" % part)) as tar:
+                tar.extractall(folder, [member for member in tar if member.isfile()
+                                        and member.name.split("/")[-2] in names])
+        subprocess.run([binary, "images", "pack", os.path.join(folder, "train64"),
+                        "--out", images], check=True)
+
+
+def run(binary, out, objective, settings):
+    keys = {"objective": objective, **settings}
+    command = [binary, "train", os.path.join(FOLDER, "objectives.toml"), "--out",
+               os.path.join(out, objective), "--jobs", "1", "--device", "cpu"]
+    for key, value in keys.items():
+        command += ["--set", "training.%s=%s" % (key, toml(value))]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
+    return command, seconds
+
+
+def read_metrics(out, objective, animal):
+    path = os.path.join(out, objective, "models", animal, "metrics.csv")
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("binary", help="the iat command")
+    parser.add_argument("out", help="folder for the run folders")
+    parser.add_argument("objectives", nargs="*", default=list(SETTINGS))
+    arguments = parser.parse_args()
+    pack(arguments.binary, arguments.out)
+    lines = []
+    for objective in arguments.objectives:
+        settings = SETTINGS[objective]
+        command, seconds = run(arguments.binary, arguments.out, objective, settings)
+        rows = read_metrics(arguments.out, objective, "seed-000")
+        steps, knn = int(rows[-1]["step"]), float(rows[-1]["knn_top1"])
+        collapsed = any(float(row["embedding_deviation"]) < 0.05
+                        or float(row["effective_rank"]) < 1.5 for row in rows)
+        half = 1.96 * math.sqrt(knn * (1 - knn) / 1000)
+        lines.append("| `%s` | %s | %d | %.4g → %.4g | %s | %.1f ± %.1f | %.0f |" % (
+            objective, ", ".join("`%s = %s`" % (k, toml(v)) for k, v in settings.items()),
+            steps, float(rows[0]["loss"]), float(rows[-1]["loss"]),
+            "yes" if collapsed else "no", 100 * knn, 100 * half, 64 * steps / seconds))
+        print(" ".join(command), file=sys.stderr)
+        print(lines[-1], flush=True)
+    print("\n| objective | keys of `[training]` | steps | loss, first and last 50 steps "
+          "| collapsed | kNN top-1, % | images/s |")
+    print("| --- " * 7 + "|")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+// What heads are made of, and the two forward passes of objectives that compare two
+// views.
+
+#ifndef IAT_TRAINING_HEADS_H_
+#define IAT_TRAINING_HEADS_H_
+
+#include <torch/nn/modules/container/sequential.h>
+#include <torch/types.h>
+
+#include <vector>
+
+#include "base/random.h"
+#include "models/vision_model.h"
+#include "training/objective.h"
+
+namespace iat {
+
+struct ProjectorLayout {
+  // Inputs, hidden layers, outputs: sizes.size() - 1 linear layers.
+  std::vector<int64_t> sizes;
+  bool batch_norm = true;   // after every hidden layer, before its ReLU
+  bool bias = true;         // of the hidden layers
+  bool output_bias = true;  // of the last layer
+  bool output_batch_norm = false;
+};
+
+// linear - [batch norm] - ReLU - ... - linear - [batch norm], under the names that
+// PyTorch's nn.Sequential gives them ("0.weight", "1.running_mean", ...).
+torch::nn::Sequential MakeProjector(const ProjectorLayout& layout);
+
+// The dropout stream of pass `pass` over the network in one step; pass 0 is the
+// step's own, later ones draw other masks.
+RandomStream PassDropout(const RandomStream& step, uint32_t pass);
+
+// fc7 of each view, by one forward pass a view: batch norm sees one view at a time, as
+// in the published two-view codes.
+std::vector<torch::Tensor> ForwardViews(VisionModel& model, const TrainingBatch& batch,
+                                        int num_views, const TapContext& context);
+
+}  // namespace iat
+
+#endif  // IAT_TRAINING_HEADS_H_
