@@ -18,7 +18,9 @@ namespace {
 
 std::string ListText() {
   std::string text = "mappings (--mapping, compare.mappings): R2 on held-out stimuli\n";
-  for (const std::string& name : MappingNames()) absl::StrAppend(&text, "  ", name, "\n");
+  for (const MappingInfo& info : RegisteredMappings()) {
+    absl::StrAppend(&text, absl::StrFormat("  %-26s %s\n", info.name, info.description));
+  }
   absl::StrAppend(&text, "\nmetrics (--metric): one number on all stimuli\n");
   for (const MetricInfo& info : RegisteredMetrics()) {
     absl::StrAppend(
@@ -32,8 +34,8 @@ std::string ListText() {
 std::string ListJson() {
   nlohmann::ordered_json json;
   json["mappings"] = nlohmann::ordered_json::array();
-  for (const std::string& name : MappingNames()) {
-    json["mappings"].push_back({{"name", name}});
+  for (const MappingInfo& info : RegisteredMappings()) {
+    json["mappings"].push_back({{"name", info.name}, {"description", info.description}});
   }
   json["metrics"] = nlohmann::ordered_json::array();
   for (const MetricInfo& info : RegisteredMetrics()) {

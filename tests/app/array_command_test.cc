@@ -167,6 +167,9 @@ TEST_F(ArrayCommandTest, ListNamesEveryMappingAndMetric) {
   ASSERT_EQ(as_json.exit_code, 0) << as_json.err;
   const auto json = nlohmann::json::parse(as_json.out);
   EXPECT_GE(json["mappings"].size(), 5u);
+  for (const auto& mapping : json["mappings"]) {
+    EXPECT_NE(mapping["description"], "") << mapping["name"];
+  }
   EXPECT_EQ(json["metrics"][0]["name"], "cca");
   EXPECT_EQ(json["metrics"][3]["direction"], "distance");
   ExpectFailure({"compare", "--list", "--source", a_, "--target", b_}, 2, "--list");
