@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "app/activation_commands.h"
+#include "app/array_commands.h"
 #include "app/doctor.h"
 #include "app/image_commands.h"
 #include "app/look_commands.h"
@@ -99,6 +100,23 @@ int RunStage(StageArguments arguments, FileLock::Mode mode,
   return Finish(stage(*pipeline, arguments.json));
 }
 
+// iat compare on two matrices or --list, in place of a config.
+int RunArrays(ArrayCommand& arrays, const StageArguments& arguments) {
+  absl::Status usage = arrays.Prepare(arguments.overrides);
+  if (!arguments.out.empty() || !arguments.seeds.empty() || arguments.pipeline.dry_run) {
+    usage = absl::InvalidArgumentError(
+        "--out, --seeds and --dry-run go with a CONFIG, not with --source or --list");
+  }
+  if (!usage.ok()) {
+    std::fprintf(stderr, "iat: %s\n", std::string(usage.message()).c_str());
+    return kBadUsage;
+  }
+  InstallStopHandler();
+  SetBlasThreads(1);
+  return Finish(
+      arrays.Run(arguments.pipeline.jobs, arguments.json, arguments.pipeline.quiet));
+}
+
 // A worker process of train or extract (base/workers.h); not for users.
 int RunWorker(const std::string& config_path, const std::string& device,
               const std::vector<std::string>& job) {
@@ -145,11 +163,25 @@ int Main(int argc, char** argv) {
        [](Pipeline& pipeline, bool json) { return pipeline.Compare(json); }},
   };
   std::vector<StageArguments> arguments(std::size(stages));
+  ArrayCommand arrays;
   for (size_t i = 0; i < std::size(stages); ++i) {
     CLI::App* command = app.add_subcommand(stages[i].name, stages[i].help);
     arguments[i].AddTo(command);
-    command->callback(
-        [&, i] { exit_code = RunStage(arguments[i], stages[i].mode, stages[i].run); });
+    const auto run_stage = [&, i] {
+      exit_code = RunStage(arguments[i], stages[i].mode, stages[i].run);
+    };
+    command->callback(run_stage);
+    if (command->get_name() != "compare") continue;
+    arrays.AddTo(command);
+    command->callback([&, i, run_stage] {
+      if (arrays.requested()) {
+        exit_code = RunArrays(arrays, arguments[i]);
+      } else if (arguments[i].config.empty()) {
+        throw CLI::RequiredError("CONFIG, or --source and --target,");
+      } else {
+        run_stage();
+      }
+    });
   }
 
   std::string report_folder;

@@ -7,7 +7,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "similarity/linear_algebra.h"
 #include "similarity/singular_values.h"
 
 namespace iat {
@@ -16,69 +15,70 @@ namespace {
 // Two tiles of 2 MB: the products in them run at BLAS's full speed.
 constexpr Eigen::Index kTile = 512;
 
-// Sum over pairs of tiles (first <= second) of one axis of length `size`; a pair off the
-// diagonal stands for two.
-template <typename Term>
-double SumOverTilePairs(Eigen::Index size, Term term) {
+// Rows (outer) or columns of A, from `first` on.
+struct Slice {
+  const Eigen::MatrixXd& a;
+  bool outer;
+  Eigen::Index first, count;
+
+  const double* data() const { return a.data() + first * (outer ? 1 : a.rows()); }
+  int depth() const { return static_cast<int>(outer ? a.cols() : a.rows()); }
+  int stride() const { return static_cast<int>(a.rows()); }
+};
+
+// Products of all of x with all of y.
+void Multiply(const Slice& x, const Slice& y, Eigen::MatrixXd& tile) {
+  tile.resize(x.count, y.count);
+  cblas_dgemm(CblasColMajor, x.outer ? CblasNoTrans : CblasTrans,
+              y.outer ? CblasTrans : CblasNoTrans, static_cast<int>(x.count),
+              static_cast<int>(y.count), x.depth(), 1.0, x.data(), x.stride(), y.data(),
+              y.stride(), 0.0, tile.data(), static_cast<int>(x.count));
+}
+
+// Products of x with itself: the lower triangle, above it 0.
+void MultiplyWithItself(const Slice& x, Eigen::MatrixXd& tile) {
+  tile.setZero(x.count, x.count);
+  cblas_dsyrk(CblasColMajor, CblasLower, x.outer ? CblasNoTrans : CblasTrans,
+              static_cast<int>(x.count), x.depth(), 1.0, x.data(), x.stride(), 0.0,
+              tile.data(), static_cast<int>(x.count));
+}
+
+// Sum of the elementwise product of the Gram matrices of a and b (kernels of the rows, or
+// outer = false of the columns, where a and b are one), by tiles of their lower halves.
+double GramProduct(const Eigen::MatrixXd& a, const Eigen::MatrixXd& b, bool outer) {
+  const Eigen::Index size = outer ? a.rows() : a.cols();
+  Eigen::MatrixXd of_a, of_b;
   double sum = 0.0;
   for (Eigen::Index first = 0; first < size; first += kTile) {
-    for (Eigen::Index second = first; second < size; second += kTile) {
-      const double value = term(first, std::min(kTile, size - first), second,
-                                std::min(kTile, size - second));
-      sum += first == second ? value : 2.0 * value;
+    const Eigen::Index num_first = std::min(kTile, size - first);
+    for (Eigen::Index second = 0; second <= first; second += kTile) {
+      const auto fill = [&](const Eigen::MatrixXd& matrix, Eigen::MatrixXd& tile) {
+        const Slice rows{matrix, outer, first, num_first};
+        if (first == second) return MultiplyWithItself(rows, tile);
+        Multiply(rows, {matrix, outer, second, kTile}, tile);
+      };
+      fill(a, of_a);
+      if (&a != &b) fill(b, of_b);
+      const Eigen::MatrixXd& other = &a == &b ? of_a : of_b;
+      sum += 2.0 * of_a.cwiseProduct(other).sum();
+      if (first == second) sum -= of_a.diagonal().dot(other.diagonal());
     }
   }
   return sum;
 }
 
-// A[first rows] * A[second rows]'.
-void KernelTile(const Eigen::MatrixXd& a, Eigen::Index first, Eigen::Index num_first,
-                Eigen::Index second, Eigen::Index num_second, Eigen::MatrixXd& tile) {
-  tile.resize(num_first, num_second);
-  cblas_dgemm(CblasColMajor, CblasNoTrans, CblasTrans, static_cast<int>(num_first),
-              static_cast<int>(num_second), static_cast<int>(a.cols()), 1.0,
-              a.data() + first, static_cast<int>(a.rows()), a.data() + second,
-              static_cast<int>(a.rows()), 0.0, tile.data(), static_cast<int>(num_first));
-}
-
-// A[first columns]' * B[second columns].
-void FeatureTile(const Eigen::MatrixXd& a, Eigen::Index first, Eigen::Index num_first,
-                 const Eigen::MatrixXd& b, Eigen::Index second, Eigen::Index num_second,
-                 Eigen::MatrixXd& tile) {
-  tile.resize(num_first, num_second);
-  MultiplyTile(true, num_first, num_second, a.rows(), a.data() + first * a.rows(),
-               a.rows(), b.data() + second * b.rows(), b.rows(), tile.data(), num_first);
-}
-
 double FeatureSpace(const Eigen::MatrixXd& a, const Eigen::MatrixXd& b) {
+  if (&a == &b) return GramProduct(a, a, /*outer=*/false);
   Eigen::MatrixXd tile;
-  if (&a == &b) {
-    return SumOverTilePairs(
-        a.cols(), [&](auto first, auto num_first, auto second, auto num_second) {
-          FeatureTile(a, first, num_first, a, second, num_second, tile);
-          return tile.squaredNorm();
-        });
-  }
   double sum = 0.0;
   for (Eigen::Index first = 0; first < a.cols(); first += kTile) {
     for (Eigen::Index second = 0; second < b.cols(); second += kTile) {
-      FeatureTile(a, first, std::min(kTile, a.cols() - first), b, second,
-                  std::min(kTile, b.cols() - second), tile);
+      Multiply({a, false, first, std::min(kTile, a.cols() - first)},
+               {b, false, second, std::min(kTile, b.cols() - second)}, tile);
       sum += tile.squaredNorm();
     }
   }
   return sum;
-}
-
-double KernelSpace(const Eigen::MatrixXd& a, const Eigen::MatrixXd& b) {
-  Eigen::MatrixXd of_a, of_b;
-  return SumOverTilePairs(a.rows(),
-                          [&](auto first, auto num_first, auto second, auto num_second) {
-                            KernelTile(a, first, num_first, second, num_second, of_a);
-                            if (&a == &b) return of_a.squaredNorm();
-                            KernelTile(b, first, num_first, second, num_second, of_b);
-                            return of_a.cwiseProduct(of_b).sum();
-                          });
 }
 
 }  // namespace
@@ -158,7 +158,8 @@ double SquaredCrossNorm(const Eigen::MatrixXd& a, const Eigen::MatrixXd& b) {
   const double n = static_cast<double>(a.rows());
   const double p = static_cast<double>(a.cols()), q = static_cast<double>(b.cols());
   // 2 n p q operations against n^2 (p + q).
-  return 2.0 * p * q <= n * (p + q) ? FeatureSpace(a, b) : KernelSpace(a, b);
+  return 2.0 * p * q <= n * (p + q) ? FeatureSpace(a, b)
+                                    : GramProduct(a, b, /*outer=*/true);
 }
 
 }  // namespace iat
