@@ -221,9 +221,9 @@ TEST(ImageSourceTest, ErrorsSayWhatIsWrongWithAPath) {
   EXPECT_THAT(OpenError(Paths({scratch / "words"})),
               HasSubstr("/words: no images (.jpg, .jpeg, .png, .bmp, .tif, .tiff, .webp) "
                         "among 2 files"));
-  WriteBytes(scratch / "note.txt", "these are words, no archive");
-  EXPECT_THAT(OpenError(Paths({scratch / "note.txt"})),
-              HasSubstr("/note.txt: not an archive (tar, zip or 7z)"));
+  WriteBytes(scratch / "note.dat", "these are words, no archive");
+  EXPECT_THAT(OpenError(Paths({scratch / "note.dat"})),
+              HasSubstr("/note.dat: not an archive (tar, zip or 7z)"));
   WriteArchive(scratch / "words.tar", "pax", "none", {{"data_batch_1.bin", "x"}});
   EXPECT_THAT(OpenError(Paths({scratch / "words.tar"})),
               HasSubstr("among 1 members; unpack CIFAR's .bin files"));
