@@ -568,9 +568,13 @@ TEST_F(ExtractTest, IsExtractedFollowsWeightsStimuliAndOptions) {
 TEST_F(ExtractTest, WeightsOfAnotherProgramAreToldApartByTheirValues) {
   const auto write_without_digest = [&] {
     std::string bytes = *ReadFile(Weights());
-    const size_t at = bytes.find("\"sha256\"");
-    ASSERT_NE(at, std::string::npos);
-    bytes.replace(at, 8, "\"digest\"");
+    for (const auto& [ours, other] :
+         {std::pair<std::string, std::string>{"\"sha256\"", "\"digest\""},
+          {"\"header_sha256\"", "\"header_digest\""}}) {
+      const size_t at = bytes.find(ours);
+      ASSERT_NE(at, std::string::npos);
+      bytes.replace(at, ours.size(), other);
+    }
     ASSERT_TRUE(WriteFileAtomically(Weights(), bytes).ok());
   };
   write_without_digest();
