@@ -110,9 +110,9 @@ absl::Status WriteAtomically(const fs::path& path,
   if (!status.ok()) {
     ::unlink(temporary.c_str());
     // The temporary file is gone and was never the reader's concern.
-    return absl::Status(status.code(),
-                        absl::StrReplaceAll(status.message(),
-                                            {{temporary.string(), path.string()}}));
+    return absl::Status(
+        status.code(),
+        absl::StrReplaceAll(status.message(), {{temporary.string(), path.string()}}));
   }
   return Flush(path.has_parent_path() ? path.parent_path() : fs::path("."));
 }

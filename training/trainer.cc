@@ -14,6 +14,7 @@
 #include "base/csv.h"
 #include "base/file.h"
 #include "base/fingerprint.h"
+#include "base/memory.h"
 #include "base/random.h"
 #include "base/status.h"
 #include "base/version.h"
@@ -22,7 +23,6 @@
 #include "training/batches.h"
 #include "training/checkpoint.h"
 #include "training/evaluation_images.h"
-#include "training/memory.h"
 #include "training/quality.h"
 
 namespace iat {

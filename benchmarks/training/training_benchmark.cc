@@ -17,10 +17,10 @@
 #include <string>
 #include <vector>
 
+#include "base/memory.h"
 #include "base/parallel.h"
 #include "base/random.h"
 #include "models/vision_model.h"
-#include "training/memory.h"
 #include "training/objective.h"
 #include "training/optimizer.h"
 

@@ -3,17 +3,25 @@
 
 #include <Eigen/Core>
 #include <cstdio>
+#include <string>
 
+#include "absl/status/status.h"
 #include "base/random.h"
 #include "similarity/mapping.h"
 #include "similarity/r2.h"
 
 namespace {
 
-Eigen::MatrixXd Normal(iat::RandomStream stream, Eigen::Index rows, Eigen::Index columns) {
+Eigen::MatrixXd Normal(iat::RandomStream stream, Eigen::Index rows,
+                       Eigen::Index columns) {
   Eigen::MatrixXd values(rows, columns);
   for (double& value : values.reshaped()) value = stream.Normal();
   return values;
+}
+
+int Fail(const absl::Status& status) {
+  std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());
+  return 1;
 }
 
 }  // namespace
@@ -25,17 +33,18 @@ int main() {
   const Eigen::MatrixXd source =
       hidden * Normal(iat::RandomStream(1, "weights"), num_hidden, num_units);
   const Eigen::MatrixXd target =
-      (hidden * Normal(iat::RandomStream(2, "weights"), num_hidden, num_units)).cwiseMax(0);
+      (hidden * Normal(iat::RandomStream(2, "weights"), num_hidden, num_units))
+          .cwiseMax(0);
 
   iat::SourceData source_fit(source.topRows(num_fit));
   iat::FitProblem problem(source_fit, target.topRows(num_fit), iat::Stage::kPostRelu);
   for (const char* name : {"ridge", "ridge_clamped", "logistic_ridge"}) {
     const auto mapping = iat::MakeMapping(name, {});
-    if (!mapping.ok()) return std::fprintf(stderr, "%s\n", mapping.status().ToString().c_str());
+    if (!mapping.ok()) return Fail(mapping.status());
     const auto fitted = (*mapping)->Fit(problem);
-    if (!fitted.ok()) return std::fprintf(stderr, "%s\n", fitted.status().ToString().c_str());
+    if (!fitted.ok()) return Fail(fitted.status());
     const auto predicted = (*fitted)->Predict(source.bottomRows(num_test));
-    if (!predicted.ok()) return 1;
+    if (!predicted.ok()) return Fail(predicted.status());
     const iat::R2Summary summary =
         iat::SummariseR2(iat::R2PerUnit(target.bottomRows(num_test), *predicted));
     std::printf("%-15s median R2 %.3f over %d units\n", name, summary.median,

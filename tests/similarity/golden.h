@@ -4,41 +4,18 @@
 #ifndef IAT_TESTS_SIMILARITY_GOLDEN_H_
 #define IAT_TESTS_SIMILARITY_GOLDEN_H_
 
-#include <gtest/gtest.h>
-
 #include <Eigen/Core>
-#include <cstdlib>
-#include <fstream>
 #include <map>
-#include <sstream>
 #include <string>
 
+#include "tests/similarity/golden_file.h"
 #include "tests/similarity/synthetic.h"
 
 namespace iat {
 
 class Golden {
  public:
-  explicit Golden(const std::string& name) {
-    const char* root = std::getenv("IAT_SOURCE_DIR");
-    std::ifstream file(std::string(root ? root : ".") + "/tests/golden/similarity/" +
-                       name);
-    std::string line;
-    std::getline(file, line);  // who made it
-    while (std::getline(file, line)) {
-      std::istringstream header(line);
-      std::string key;
-      Eigen::Index rows = 0, cols = 0;
-      header >> key >> rows >> cols;
-      Eigen::MatrixXd matrix(rows, cols);
-      for (Eigen::Index i = 0; i < rows; ++i) {
-        std::getline(file, line);
-        std::istringstream numbers(line);
-        for (Eigen::Index j = 0; j < cols; ++j) numbers >> matrix(i, j);
-      }
-      values_[key] = matrix;
-    }
-  }
+  explicit Golden(const std::string& name) : values_(ReadGolden(name)) {}
   const Eigen::MatrixXd& operator[](const std::string& key) const {
     return values_.at(key);
   }

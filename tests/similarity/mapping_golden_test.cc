@@ -3,10 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstdlib>
-#include <fstream>
 #include <map>
-#include <sstream>
 #include <string>
 
 #include "similarity/gate.h"
@@ -14,7 +11,7 @@
 #include "similarity/mapping.h"
 #include "similarity/r2.h"
 #include "similarity/ridge.h"
-#include "tests/similarity/synthetic.h"
+#include "tests/similarity/golden.h"
 
 namespace iat {
 namespace {
@@ -22,46 +19,14 @@ namespace {
 constexpr double kRidgeTolerance = 1e-9;
 constexpr double kLogisticTolerance = 1e-6;
 
-constexpr Eigen::Index kNumFit = 160, kNumTest = 60, kNumSource = 12, kNumTarget = 5;
-
 class MappingGoldenTest : public ::testing::Test {
  protected:
-  MappingGoldenTest() {
-    const char* root = std::getenv("IAT_SOURCE_DIR");
-    std::ifstream file(std::string(root ? root : ".") +
-                       "/tests/golden/similarity/mappings.txt");
-    std::string line;
-    std::getline(file, line);  // who made it
-    while (std::getline(file, line)) {
-      std::istringstream header(line);
-      std::string name;
-      Eigen::Index rows = 0, cols = 0;
-      header >> name >> rows >> cols;
-      Eigen::MatrixXd matrix(rows, cols);
-      for (Eigen::Index i = 0; i < rows; ++i) {
-        std::getline(file, line);
-        std::istringstream numbers(line);
-        for (Eigen::Index j = 0; j < cols; ++j) numbers >> matrix(i, j);
-      }
-      golden_[name] = matrix;
-    }
-    const Eigen::MatrixXd x = FormulaMatrix(kNumFit + kNumTest, kNumSource, 1);
-    Eigen::MatrixXd y = x * FormulaMatrix(kNumSource, kNumTarget, 2) +
-                        1.5 * FormulaMatrix(kNumFit + kNumTest, kNumTarget, 3);
-    y.rowwise() += Eigen::RowVectorXd::LinSpaced(kNumTarget, -2.0, 2.0);
-    y = y.cwiseMax(0.0);
-    x_fit_ = x.topRows(kNumFit);
-    y_fit_ = y.topRows(kNumFit);
-    x_test_ = x.bottomRows(kNumTest);
-    y_test_ = y.bottomRows(kNumTest);
-  }
+  const Eigen::MatrixXd& Golden(const std::string& name) const { return golden_[name]; }
 
-  const Eigen::MatrixXd& Golden(const std::string& name) const {
-    return golden_.at(name);
-  }
-
-  std::map<std::string, Eigen::MatrixXd> golden_;
-  Eigen::MatrixXd x_fit_, y_fit_, x_test_, y_test_;
+  const iat::Golden golden_{"mappings.txt"};
+  const GoldenProblem problem_;
+  const Eigen::MatrixXd &x_fit_ = problem_.x, &y_fit_ = problem_.y,
+                        &x_test_ = problem_.x_test, &y_test_ = problem_.y_test;
 };
 
 TEST_F(MappingGoldenTest, RidgePredictionsAtEqualPenalties) {
