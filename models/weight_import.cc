@@ -139,8 +139,8 @@ std::vector<double> Widths(const Fit& fit,
       found != metadata.end() && absl::SimpleAtod(found->second, &noted)) {
     widths.push_back(noted);
   }
-  for (const auto& [name, units] :
-       {std::pair{kWidestWeight, kWidestUnits}, std::pair{kFirstWeight, kFirstChannels}}) {
+  for (const auto& [name, units] : {std::pair{kWidestWeight, kWidestUnits},
+                                    std::pair{kFirstWeight, kFirstChannels}}) {
     const auto found = fit.tensors.find(fit.prefix + name);
     if (found == fit.tensors.end() || found->second.dim() == 0) continue;
     widths.push_back(static_cast<double>(found->second.size(0)) / units);
