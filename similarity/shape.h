@@ -22,9 +22,8 @@
 //             to scale). Both are metrics: symmetric, 0 for a matrix and itself, triangle
 //             inequality.
 // Accuracy    Small distances come from the difference itself, not from a cosine near 1.
-// Cost        alpha = 1 and fewer units than stimuli: 2 n p q and the singular values of
-// a
-//             p x q matrix; otherwise an SVD an animal.
+// Cost        alpha = 1 and fewer units than stimuli: 2 n p q and the singular values
+//             of a p x q matrix; otherwise an SVD an animal.
 // Source      Williams, Kunz, Kornblith & Linderman, NeurIPS 2021, and their netrep (with
 //             units scaled as here); Schoenemann, Psychometrika 31 (1966); scale "unit":
 //             Ding, Denain & Steinhardt, NeurIPS 2021.
