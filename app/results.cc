@@ -129,7 +129,8 @@ absl::StatusOr<bool> Pipeline::CompareAll() {
 
 absl::Status Pipeline::Compare(bool json) {
   IAT_ASSIGN_OR_RETURN(const bool complete, CompareAll());
-  if (!complete) return absl::OkStatus();
+  IAT_ASSIGN_OR_RETURN(const bool scopes_complete, CompareScopes());
+  if (!complete || !scopes_complete) return absl::OkStatus();
   IAT_RETURN_IF_ERROR(WriteProvenance());
   return PrintSummary(json);
 }
@@ -138,8 +139,17 @@ absl::Status Pipeline::PrintSummary(bool json) const {
   IAT_ASSIGN_OR_RETURN(const std::vector<ScoreRow> rows,
                        ReadScores(folder_ / "scores" / "compare.csv"));
   const Summary summary = Summarise(rows);
-  const std::string text = json ? SummaryJson(summary) : SummaryText(summary);
-  std::printf("%s\n", text.c_str());
+  IAT_ASSIGN_OR_RETURN(const std::vector<ScopeLine> scopes, ScopeLines());
+  if (json) {
+    auto all = nlohmann::ordered_json::parse(SummaryJson(summary));
+    if (!scopes.empty()) {
+      all["scopes"] = nlohmann::ordered_json::parse(ScopesJson(scopes));
+    }
+    std::printf("%s\n", all.dump(2).c_str());
+    return absl::OkStatus();
+  }
+  std::printf("%s\n", SummaryText(summary).c_str());
+  if (!scopes.empty()) std::printf("%s\n", ScopesText(scopes).c_str());
   return absl::OkStatus();
 }
 
@@ -262,6 +272,7 @@ absl::Status Pipeline::Reproduce(bool json) {
   IAT_RETURN_IF_ERROR(Extract());
   // The table comes last, below the report's path.
   IAT_RETURN_IF_ERROR(CompareAll().status());
+  IAT_RETURN_IF_ERROR(CompareScopes().status());
   IAT_RETURN_IF_ERROR(Report());
   return options_.dry_run ? absl::OkStatus() : PrintSummary(json);
 }
