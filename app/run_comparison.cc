@@ -130,24 +130,6 @@ bool AnySizeDiffers(const RunComparison& comparison) {
 constexpr char kSizeNote[] =
     "* the runs differ in numbers of stimuli or units, which alone moves R2.";
 
-std::string Table(const std::string& label, const std::vector<std::string>& columns,
-                  const std::vector<std::vector<std::string>>& rows) {
-  std::string html =
-      absl::StrCat("<table aria-label=\"", HtmlEscape(label), "\">\n<thead><tr>");
-  for (const std::string& column : columns) {
-    absl::StrAppend(&html, "<th scope=\"col\">", HtmlEscape(column), "</th>");
-  }
-  absl::StrAppend(&html, "</tr></thead>\n<tbody>\n");
-  for (const auto& row : rows) {
-    absl::StrAppend(&html, "<tr><th scope=\"row\">", HtmlEscape(row.front()), "</th>");
-    for (size_t i = 1; i < row.size(); ++i) {
-      absl::StrAppend(&html, "<td>", HtmlEscape(row[i]), "</td>");
-    }
-    absl::StrAppend(&html, "</tr>\n");
-  }
-  return Scroll(label, absl::StrCat(html, "</tbody>\n</table>\n"));
-}
-
 }  // namespace
 
 std::vector<ConfigDifference> CompareConfigs(absl::string_view first,
@@ -255,16 +237,17 @@ std::string RunComparisonHtml(const RunComparison& comparison) {
   return PageHtml(
       absl::StrCat(comparison.first, " against ", comparison.second), "Two runs",
       absl::StrCat("first: ", comparison.first, ", second: ", comparison.second),
-      absl::StrCat("<h2 id=\"scores\">Scores</h2>\n", notes,
-                   Table("Differences in scores",
-                         {"family", "layer", "stage", "mapping", "first R\u00b2",
-                          "second R\u00b2", "first \u2212 second", "animals"},
-                         scores),
-                   "<h2 id=\"config\">Config</h2>\n",
-                   config.empty()
-                       ? "<p>The configs are the same.</p>\n"
-                       : Table("What differs in the configs",
-                               {"key", comparison.first, comparison.second}, config)));
+      absl::StrCat(
+          "<h2 id=\"scores\">Scores</h2>\n", notes,
+          TableHtml("Differences in scores",
+                    {"family", "layer", "stage", "mapping", "first R\u00b2",
+                     "second R\u00b2", "first \u2212 second", "animals"},
+                    scores),
+          "<h2 id=\"config\">Config</h2>\n",
+          config.empty()
+              ? "<p>The configs are the same.</p>\n"
+              : TableHtml("What differs in the configs",
+                          {"key", comparison.first, comparison.second}, config)));
 }
 
 }  // namespace iat

@@ -100,6 +100,7 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
   document.Read("extraction", config.extraction);
   document.Read("compare", config.compare);
   if (document.Has("scopes")) document.Read("scopes", config.scopes.emplace());
+  if (document.Has("metrics")) document.Read("metrics", config.metrics.emplace());
   document.Read("report", config.report);
   IAT_RETURN_IF_ERROR(document.Finish());
 
@@ -137,6 +138,9 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
   }
   IAT_RETURN_IF_ERROR(At(document, "extraction", config.extraction.Validate()));
   IAT_RETURN_IF_ERROR(At(document, "compare", config.compare.Validate()));
+  if (config.metrics) {
+    IAT_RETURN_IF_ERROR(At(document, "metrics", config.metrics->Validate()));
+  }
   if (config.scopes) {
     IAT_RETURN_IF_ERROR(At(document, "scopes", config.scopes->Validate()));
     if (config.extraction.scope != "hypercolumn") {
@@ -166,6 +170,7 @@ std::string RunConfig::ResolvedText() const {
   absl::StrAppend(&text, "\n[extraction]\n", OptionsText(extraction), "\n[compare]\n",
                   OptionsText(compare));
   if (scopes) absl::StrAppend(&text, "\n[scopes]\n", OptionsText(*scopes));
+  if (metrics) absl::StrAppend(&text, "\n[metrics]\n", OptionsText(*metrics));
   absl::StrAppend(&text, "\n[report]\n", OptionsText(report));
   return text;
 }

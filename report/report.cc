@@ -358,6 +358,16 @@ std::string RunHtml(const ReportData& data) {
       "<!-- end of this run -->\n");
 }
 
+std::string FurtherTablesHtml(const std::vector<ReportTable>& tables) {
+  std::string html;
+  for (const ReportTable& table : tables) {
+    absl::StrAppend(&html, "<h2>", HtmlEscape(table.title), "</h2>\n<p class=\"note\">",
+                    HtmlEscape(table.note), "</p>\n",
+                    TableHtml(table.title, table.columns, table.rows));
+  }
+  return html;
+}
+
 absl::StatusOr<double> Number(const CsvTable& table, size_t row, absl::string_view column,
                               const std::filesystem::path& path) {
   const std::string& cell = table.rows[row][table.Column(column)];
@@ -457,8 +467,8 @@ absl::StatusOr<std::string> ReportHtml(const ReportData& data) {
       absl::StrCat(data.title, ": inter-animal transforms"), data.title,
       "Inter-animal transforms: how well one animal's responses map onto another's",
       absl::StrCat(AlertsHtml(data), SummaryHtml(data), FigureHtml(data.figure1, svg),
-                   TablesHtml(data.figure1), figures, TrainingHtml(data.training),
-                   RunHtml(data)));
+                   TablesHtml(data.figure1), figures, FurtherTablesHtml(data.tables),
+                   TrainingHtml(data.training), RunHtml(data)));
 }
 
 absl::Status WriteReport(const std::filesystem::path& path, const ReportData& data) {
