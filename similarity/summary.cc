@@ -1,7 +1,6 @@
 #include "similarity/summary.h"
 
 #include <algorithm>
-#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -18,7 +17,6 @@ namespace iat {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr size_t kFewestAnimals = 4;
 constexpr double kCoverage = 0.95;
 
 using Pair = std::pair<std::string, std::string>;  // source, target
@@ -41,18 +39,9 @@ struct KeyLess {
 
 using Groups = std::map<std::pair<SummaryKey, std::string>, Measurements, KeyLess>;
 
-std::string Family(const std::string& animal) {
-  const size_t dash = animal.rfind('-');
-  if (dash == std::string::npos || dash == 0 || dash + 1 == animal.size() ||
-      animal.find_first_not_of("0123456789", dash + 1) != std::string::npos) {
-    return animal;
-  }
-  return animal.substr(0, dash);
-}
-
 SummaryKey KeyOf(const ScoreRow& row) {
-  const std::string source = Family(row.source_animal),
-                    target = Family(row.target_animal);
+  const std::string source = FamilyOf(row.source_animal),
+                    target = FamilyOf(row.target_animal);
   return {row.stimuli,
           source == target ? source : absl::StrCat(source, "->", target),
           row.source_layer,
@@ -101,20 +90,9 @@ std::set<std::string> AnimalsOf(const std::map<Pair, double>& value_of_pair) {
 // `statistic` takes the animal to leave out, or none.
 Interval Jackknife(const std::set<std::string>& animals,
                    const std::function<double(const std::string*)>& statistic) {
-  Interval interval{statistic(nullptr), kNaN, kNaN};
-  if (animals.size() < kFewestAnimals) return interval;
   std::vector<double> without;
   for (const std::string& animal : animals) without.push_back(statistic(&animal));
-  const double m = static_cast<double>(animals.size());
-  double mean = 0.0, squares = 0.0;
-  for (const double value : without) mean += value / m;
-  for (const double value : without) squares += (value - mean) * (value - mean);
-  const double error = std::sqrt((m - 1.0) / m * squares);
-  const boost::math::students_t distribution(m - 1.0);
-  const double half = boost::math::quantile(distribution, 0.5 + kCoverage / 2.0) * error;
-  interval.low = interval.mean - half;
-  interval.high = interval.mean + half;
-  return interval;
+  return TInterval(statistic(nullptr), JackknifeVariance(without), kCoverage);
 }
 
 std::map<Pair, double> MeanOverSplits(const Measurements& measurements) {
@@ -313,6 +291,15 @@ nlohmann::ordered_json KeyJson(const SummaryKey& key) {
 }
 
 }  // namespace
+
+std::string FamilyOf(const std::string& animal) {
+  const size_t dash = animal.rfind('-');
+  if (dash == std::string::npos || dash == 0 || dash + 1 == animal.size() ||
+      animal.find_first_not_of("0123456789", dash + 1) != std::string::npos) {
+    return animal;
+  }
+  return animal.substr(0, dash);
+}
 
 Interval JackknifeOverAnimals(const std::map<Pair, double>& value_of_pair) {
   return Jackknife(AnimalsOf(value_of_pair), [&](const std::string* left_out) {

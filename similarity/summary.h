@@ -36,13 +36,13 @@
 #include <vector>
 
 #include "base/score_table.h"
+#include "similarity/jackknife.h"
 
 namespace iat {
 
-struct Interval {
-  double mean = 0.0;
-  double low = 0.0, high = 0.0;  // NaN below 4 animals
-};
+// An animal's name without its number: "seed" of "seed-003"; a name that does not end in
+// "-" and digits is its own family.
+std::string FamilyOf(const std::string& animal);
 
 // The mean over unordered pairs of animals and its interval, from one value for each
 // ordered pair (source, target). NaN values are left out.
