@@ -19,7 +19,7 @@ namespace iat {
 
 // Rounded log-spaced sizes, none twice.
 inline std::vector<int64_t> LogSizes(double smallest, double largest, int count) {
-  std::vector<int64_t> sizes;
+  std::vector<int64_t> sizes = {};
   for (int i = 0; i < count; ++i) {
     const auto size = static_cast<int64_t>(
         std::lround(smallest * std::pow(largest / smallest, i / (count - 1.0))));
@@ -32,7 +32,7 @@ struct PlantedAnimals {
   std::string family = "seed", stage = "post_relu", layer = "conv3", axis = "units";
   std::string mapping = "ridge", stimuli = "scenes";
   int num_animals = 6;
-  std::vector<int64_t> sizes;
+  std::vector<int64_t> sizes = {};
   int64_t num_fit_stimuli = 59, num_test_stimuli = 59;
   double animal_noise = 0.0;  // deviation of an animal's whole curve
   double point_noise = 0.0;   // deviation of each of its points
