@@ -12,6 +12,12 @@ namespace iat {
 // Safe between tags and inside quoted attributes.
 std::string HtmlEscape(absl::string_view text);
 
+// Markup that is wider than a page, in a region that scrolls by itself and that a
+// keyboard reaches. `label` is text, `inside` markup.
+std::string Scroll(absl::string_view label, absl::string_view inside);
+// Markup folded up behind one line of text.
+std::string Details(absl::string_view summary, absl::string_view inside);
+
 }  // namespace iat
 
 #endif  // IAT_REPORT_HTML_H_

@@ -8,7 +8,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_replace.h"
 #include "base/csv.h"
 #include "base/file.h"
 #include "base/status.h"
@@ -79,17 +78,6 @@ pre { background: var(--wash); padding: .8rem; margin: 0; font-size: .85rem; lin
 std::string Capitalised(std::string text) {
   if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] -= 'a' - 'A';
   return text;
-}
-
-std::string Scroll(absl::string_view label, absl::string_view inside) {
-  return absl::StrCat(
-      "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"",
-      HtmlEscape(label), "\">\n", inside, "</div>\n");
-}
-
-std::string Details(absl::string_view summary, absl::string_view inside) {
-  return absl::StrCat("<details>\n<summary>", HtmlEscape(summary), "</summary>\n", inside,
-                      "</details>\n");
 }
 
 std::vector<const Figure1Panel*> FamiliesOf(const Figure1Data& data) {
@@ -226,25 +214,14 @@ std::string SummaryHtml(const ReportData& data) {
        {PermutedSentence(data.figure1), KnnSentence(data.training)}) {
     if (!sentence.empty()) sentences.push_back(std::move(sentence));
   }
+  for (const ReportFigure& figure : data.figures) {
+    sentences.insert(sentences.end(), figure.findings.begin(), figure.findings.end());
+  }
   std::string html = "<h2 id=\"summary\">Summary</h2>\n<ul>\n";
   for (const std::string& sentence : sentences) {
     absl::StrAppend(&html, "<li>", HtmlEscape(sentence), "</li>\n");
   }
   return absl::StrCat(html, "</ul>\n");
-}
-
-// The drawing without its XML prolog, under a name a screen reader can say.
-absl::StatusOr<std::string> InlineSvg(const std::string& svg) {
-  const size_t start = svg.find("<svg");
-  if (start == std::string::npos || !absl::StrContains(svg, "</svg>")) {
-    return absl::InvalidArgumentError(
-        "report: figure1_svg holds no <svg> element; expected the contents of "
-        "figures/figure-1.svg");
-  }
-  return absl::StrReplaceAll(
-      svg.substr(start),
-      {{"<svg ", "<svg role=\"img\" aria-labelledby=\"figure-1-caption\" "},
-       {"<title>figure1</title>", "<title>Figure 1</title>"}});
 }
 
 std::string FigureHtml(const Figure1Data& data, absl::string_view svg) {
@@ -529,7 +506,9 @@ std::string ContrastSentence(const Contrast& contrast) {
 
 absl::StatusOr<std::string> ReportHtml(const ReportData& data) {
   IAT_RETURN_IF_ERROR(ValidateFigure1(data.figure1));
-  IAT_ASSIGN_OR_RETURN(const std::string svg, InlineSvg(data.figure1_svg));
+  IAT_ASSIGN_OR_RETURN(const std::string svg, InlineSvg(data.figure1_svg, "figure-1",
+                                                        "Figure 1", "figure1_svg"));
+  IAT_ASSIGN_OR_RETURN(const std::string figures, FiguresHtml(data.figures));
   return absl::StrCat(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
@@ -542,7 +521,7 @@ absl::StatusOr<std::string> ReportHtml(const ReportData& data) {
       "responses "
       "map onto another's</p>\n</header>\n<main>\n",
       AlertsHtml(data), SummaryHtml(data), FigureHtml(data.figure1, svg),
-      TablesHtml(data.figure1), TrainingHtml(data.training), RunHtml(data),
+      TablesHtml(data.figure1), figures, TrainingHtml(data.training), RunHtml(data),
       "</main>\n</body>\n</html>\n");
 }
 

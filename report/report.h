@@ -1,5 +1,5 @@
-// report.html: one file that opens offline and loads nothing. Figure, findings in
-// words, table, training quality, config, provenance and timings.
+// report.html: one file that opens offline and loads nothing. Figures, findings in
+// words, tables, training quality, config, provenance and timings.
 //
 // Everything is escaped; a content security policy in the page forbids scripts and
 // requests. Works from 390 px up, in light and dark, and with a screen reader.
@@ -25,6 +25,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "report/figure1.h"
+#include "report/report_figure.h"
 
 namespace iat {
 
@@ -81,7 +82,8 @@ struct StageTiming {
 struct ReportData {
   std::string title;  // the run's name
   Figure1Data figure1;
-  std::string figure1_svg;  // figures/figure-1.svg as it is
+  std::string figure1_svg;                 // figures/figure-1.svg as it is
+  std::vector<ReportFigure> figures = {};  // after figure 1's tables, in this order
   std::vector<Contrast> contrasts;
   TrainingQuality training;
   std::vector<std::string> warnings;  // shown at the top
@@ -94,7 +96,8 @@ struct ReportData {
 // difference is 0.040 [0.020, 0.060], at conv3."
 std::string ContrastSentence(const Contrast& contrast);
 
-// InvalidArgument: figure1 is not valid, or figure1_svg is not an SVG.
+// InvalidArgument: figure1 is not valid; figure1_svg or a figure's svg is not an SVG; an
+// id that is no anchor or occurs twice; a row with another number of cells than columns.
 absl::StatusOr<std::string> ReportHtml(const ReportData& data);
 absl::Status WriteReport(const std::filesystem::path& path, const ReportData& data);
 

@@ -176,6 +176,59 @@ TEST(ReportTest, WithoutTrainingItHasNoTrainingPart) {
               AllOf(Not(HasSubstr("id=\"training\"")), Not(HasSubstr("chance"))));
 }
 
+ReportFigure SmallFigure(const std::string& id) {
+  return {.id = id,
+          .title = "Figure 2: R² & size",
+          .svg =
+              "<?xml version=\"1.0\"?>\n<svg \n viewBox=\"0 0 9 9\"><title>Gnuplot"
+              "</title><defs><circle id='gpDot' r='1'/></defs><use "
+              "xlink:href='#gpDot'/></svg>\n",
+          .caption = "R² < 1.",
+          .findings = {"It rises & saturates."},
+          .columns = {"layer", "R²"},
+          .rows = {{"conv1", "0.9"}, {"<conv2>", "no value"}}};
+}
+
+TEST(ReportTest, ShowsFurtherFiguresWithTheirNumbers) {
+  ReportData data = MadeUpReport();
+  data.figures = {SmallFigure("figure-2"), SmallFigure("figure-3")};
+  const std::string html = Html(data);
+  EXPECT_EQ(MarkupProblem(html), "");
+  EXPECT_THAT(
+      html,
+      AllOf(HasSubstr("<h2 id=\"figure-2\">Figure 2: R² &amp; size</h2>"),
+            HasSubstr("<figcaption id=\"figure-2-caption\">R² &lt; 1.</figcaption>"),
+            HasSubstr("aria-labelledby=\"figure-2-caption\""),
+            HasSubstr("<title>Figure 2: R² &amp; size</title>"),
+            HasSubstr("<li>It rises &amp; saturates.</li>"),
+            HasSubstr("<th scope=\"row\">&lt;conv2&gt;</th><td>no value</td>")));
+  // Two drawings that name their shapes alike do not clash.
+  EXPECT_THAT(
+      html, AllOf(HasSubstr("id='figure-2-gpDot'"),
+                  HasSubstr("xlink:href='#figure-3-gpDot'"), Not(HasSubstr("'gpDot'"))));
+}
+
+TEST(ReportTest, RefusesFiguresThatDoNotFit) {
+  const auto message = [](const std::vector<ReportFigure>& figures) {
+    ReportData data = MadeUpReport();
+    data.figures = figures;
+    return std::string(ReportHtml(data).status().message());
+  };
+  EXPECT_EQ(message({SmallFigure("figure-2"), SmallFigure("figure-2")}),
+            "report: a figure's id is \"figure-2\"; expected letters, digits and -, none "
+            "twice");
+  EXPECT_THAT(message({SmallFigure("a\"b")}), HasSubstr("a figure's id is \"a\"b\""));
+  ReportFigure figure = SmallFigure("figure-2");
+  figure.rows[1].pop_back();
+  EXPECT_EQ(message({figure}),
+            "report: figure-2 has a row of 1 cells; expected 2, as it has columns");
+  figure = SmallFigure("figure-2");
+  figure.svg = "";
+  EXPECT_THAT(message({figure}),
+              HasSubstr("figure-2's svg holds no <svg> element; "
+                        "expected the contents of figures/figure-2.svg"));
+}
+
 TEST(ReportTest, RefusesWhatIsNoFigure) {
   ReportData data = MadeUpReport();
   data.figure1_svg = "%PDF-1.5";
