@@ -520,9 +520,9 @@ absl::StatusOr<std::string> ReportHtml(const ReportData& data) {
       "</h1>\n<p class=\"subtitle\">Inter-animal transforms: how well one animal's "
       "responses "
       "map onto another's</p>\n</header>\n<main>\n",
-      AlertsHtml(data), SummaryHtml(data), FigureHtml(data.figure1, svg),
-      TablesHtml(data.figure1), figures, TrainingHtml(data.training), RunHtml(data),
-      "</main>\n</body>\n</html>\n");
+      AlertsHtml(data), SummaryHtml(data), VerdictsHtml(data.verdicts),
+      FigureHtml(data.figure1, svg), TablesHtml(data.figure1), figures,
+      TrainingHtml(data.training), RunHtml(data), "</main>\n</body>\n</html>\n");
 }
 
 absl::Status WriteReport(const std::filesystem::path& path, const ReportData& data) {
