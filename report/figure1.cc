@@ -1,5 +1,7 @@
 #include "report/figure1.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -10,9 +12,10 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "base/file.h"
 #include "base/status.h"
-#include "report/drawing.h"
 #include "report/figure1_script.h"
+#include "report/gnuplot.h"
 
 namespace iat {
 namespace {
@@ -124,6 +127,47 @@ std::string Animals(const Figure1Panel& panel) {
   return absl::StrCat(panel.name, ": ", Count(panel.num_animals, "animal", "animals"),
                       ", ", Count(panel.num_pairs, "unordered pair", "unordered pairs"),
                       panel.training.empty() ? "" : "; ", panel.training);
+}
+
+// gnuplot's pictures, made in a folder of their own beside the final place.
+class DrawingFolder {
+ public:
+  explicit DrawingFolder(const fs::path& folder)
+      : path_(folder / absl::StrCat(".figure-1", kTemporaryMark, ::getpid())) {}
+  DrawingFolder(const DrawingFolder&) = delete;
+  DrawingFolder& operator=(const DrawingFolder&) = delete;
+  ~DrawingFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+absl::StatusOr<std::string> ReadPicture(const fs::path& path,
+                                        const std::string& program) {
+  absl::StatusOr<std::string> picture = ReadFile(path);
+  if (!picture.ok() || picture->empty()) {
+    return absl::InternalError(absl::StrCat(
+        program, " ended without an error but left no ", path.filename().string(),
+        "; was it built with its svg and pdfcairo terminals? (`", program,
+        " -e \"set terminal\"` lists them)"));
+  }
+  return picture;
+}
+
+// cairo writes the time of drawing into a PDF. The date keeps its length, so
+// that the file's table of offsets stays right.
+std::string WithoutDate(std::string pdf) {
+  constexpr absl::string_view kKey = "/CreationDate (D:";
+  constexpr absl::string_view kEpoch = "19700101000000";
+  const size_t place = pdf.find(kKey.data(), 0, kKey.size());
+  if (place != std::string::npos) {
+    pdf.replace(place + kKey.size(), kEpoch.size(), kEpoch.data(), kEpoch.size());
+  }
+  return pdf;
 }
 
 }  // namespace
@@ -243,8 +287,21 @@ std::string Figure1Caption(const Figure1Data& data) {
 absl::Status DrawFigure1(const Figure1Data& data, const fs::path& folder,
                          const FigureOptions& options) {
   IAT_RETURN_IF_ERROR(ValidateFigure1(data));
-  return DrawFigure("figure-1", Figure1Csv(data), Figure1Script(data, options), folder,
-                    options.gnuplot);
+  const std::string csv = Figure1Csv(data);
+  const std::string script = Figure1Script(data, options);
+  const DrawingFolder drawing(folder);
+  IAT_RETURN_IF_ERROR(WriteFileAtomically(drawing.path() / "figure-1.csv", csv));
+  IAT_RETURN_IF_ERROR(WriteFileAtomically(drawing.path() / "figure-1.gp", script));
+  IAT_RETURN_IF_ERROR(RunGnuplot(options.gnuplot, drawing.path(), "figure-1.gp"));
+  IAT_ASSIGN_OR_RETURN(const std::string svg,
+                       ReadPicture(drawing.path() / "figure-1.svg", options.gnuplot));
+  IAT_ASSIGN_OR_RETURN(std::string pdf,
+                       ReadPicture(drawing.path() / "figure-1.pdf", options.gnuplot));
+  IAT_RETURN_IF_ERROR(WriteFileAtomically(folder / "figure-1.csv", csv));
+  IAT_RETURN_IF_ERROR(WriteFileAtomically(folder / "figure-1.gp", script));
+  IAT_RETURN_IF_ERROR(
+      WriteFileAtomically(folder / "figure-1.pdf", WithoutDate(std::move(pdf))));
+  return WriteFileAtomically(folder / "figure-1.svg", svg);
 }
 
 }  // namespace iat

@@ -38,8 +38,9 @@ constexpr Series kSeries[] = {
      "pt 5 ps 0.55 lc rgb '#D55E00'", true},
 };
 
-constexpr double kPanelMm = 62, kTopMm = 14, kSimulatedMm = 6, kWordsMm = 4;
-constexpr size_t kWordsWidth = 62;  // characters that fit into a panel
+constexpr double kPanelMm = 62, kAboveMm = 7, kBelowMm = 11;
+constexpr double kTopMm = 12, kSimulatedMm = 6, kWordsMm = 4;
+constexpr size_t kWordsWidth = 52;  // characters that fit into a panel
 
 absl::Status Invalid(absl::string_view words) {
   return absl::InvalidArgumentError(absl::StrCat("figure 3: ", words));
@@ -251,7 +252,12 @@ std::string Figure3Script(const Figure3Data& data, const FigureOptions& options)
     const double left = static_cast<double>(i % columns) / columns;
     const double panel_top = top + kPanelMm * static_cast<double>(i / columns);
     const auto y = [&](double mm) { return 1 - (panel_top + mm) / height; };
-    const Axis axis = AxisOf(panel);
+    Axis axis = AxisOf(panel);
+    const std::vector<std::string> words = RefusalLines(panel);
+    // The words stand above the points.
+    const double words_share = kWordsMm * (static_cast<double>(words.size()) + 0.5) /
+                               (kPanelMm - kAboveMm - kBelowMm);
+    if (!words.empty()) axis.high = axis.low + (axis.high - axis.low) / (1 - words_share);
     const auto [smallest, largest] = SizeRange(panel);
     absl::StrAppendFormat(
         &script,
@@ -260,15 +266,14 @@ std::string Figure3Script(const Figure3Data& data, const FigureOptions& options)
         "  set xrange [%.6g:%.6g]\n  set yrange [%.6g:%.6g]\n"
         "  set ytics %.6g format '%%.%df'\n",
         panel.Name(), left + 14 / options.width_mm,
-        left + 1.0 / columns - 4 / options.width_mm, y(7), y(kPanelMm - 11), smallest,
-        largest, axis.low, axis.high, axis.step, axis.Decimals());
+        left + 1.0 / columns - 4 / options.width_mm, y(kAboveMm), y(kPanelMm - kBelowMm),
+        smallest, largest, axis.low, axis.high, axis.step, axis.Decimals());
     absl::StrAppend(&script, "  set xlabel 'source units or neurons' offset 0, 0.5\n",
                     "  set ylabel 'median R² on held-out stimuli'\n");
     absl::StrAppendFormat(
         &script, "  set label %s at screen %.5f, screen %.5f left noenhanced\n",
         GnuplotString(absl::StrCat(panel.Name(), ": ", RatioWords(panel))),
         left + 14 / options.width_mm, y(3));
-    const std::vector<std::string> words = RefusalLines(panel);
     for (size_t line = 0; line < words.size(); ++line) {
       absl::StrAppendFormat(
           &script,
@@ -293,7 +298,7 @@ std::string Figure3Script(const Figure3Data& data, const FigureOptions& options)
         fullest - data.panels.begin() == static_cast<std::ptrdiff_t>(i)
             ? absl::StrFormat("  set key at screen 0.5, screen %.5f center top "
                               "maxrows 2 samplen 2 reverse Left width -6\n",
-                              1 - (top - 12.5) / height)
+                              1 - (top - 10.5) / height)
             : "  unset key\n",
         PlotCommand(data, panel), "  unset label\n");
   }

@@ -42,7 +42,7 @@ namespace iat {
 
 // An animal's name without its number: "seed" of "seed-003"; a name that does not end in
 // "-" and digits is its own family.
-std::string FamilyOf(const std::string& animal);
+std::string AnimalFamily(const std::string& animal);
 
 // The mean over unordered pairs of animals and its interval, from one value for each
 // ordered pair (source, target). NaN values are left out.

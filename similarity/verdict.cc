@@ -147,8 +147,8 @@ VerdictLine JudgeHypercolumn(const std::vector<ScoreRow>& rows,
   std::map<HypercolumnKey, std::map<std::string, BySplit>> groups;  // by source scope
   for (const ScoreRow& row : rows) {
     if (!subject || row.stimuli != subject->stimuli || row.mapping != "ridge" ||
-        FamilyOf(row.source_animal) != subject->family ||
-        FamilyOf(row.target_animal) != subject->family ||
+        AnimalFamily(row.source_animal) != subject->family ||
+        AnimalFamily(row.target_animal) != subject->family ||
         row.source_layer != row.target_layer || row.source_stage != row.target_stage ||
         row.target_scope != "hypercolumn" || std::isnan(row.median_r2)) {
       continue;
