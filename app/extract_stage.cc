@@ -24,8 +24,31 @@ std::vector<std::string> Names(const std::vector<Animal>& animals) {
 
 }  // namespace
 
+std::vector<Pipeline::ExtractionTarget> Pipeline::ExtractionTargets() const {
+  std::vector<Animal> selected;
+  for (const Animal& animal : config_.family.Animals()) {
+    if (Selected(animal)) selected.push_back(animal);
+  }
+  std::vector<ExtractionTarget> targets;
+  for (const auto& [name, unused] : config_.stimuli) {
+    targets.push_back({name, config_.extraction.scope, selected});
+    if (config_.scopes) targets.push_back({name, "layer", ScopeAnimals()});
+  }
+  return targets;
+}
+
+fs::path Pipeline::ActivationPath(const std::string& stimuli_name,
+                                  const std::string& scope,
+                                  const std::string& animal) const {
+  fs::path folder = folder_ / "activations" / stimuli_name;
+  // Whole layers beside the hypercolumns of the same animals.
+  if (scope != config_.extraction.scope) folder /= scope;
+  return folder / (animal + ".nc");
+}
+
 ExtractionJob Pipeline::MakeExtractionJob(const std::vector<Animal>& animals,
                                           const std::string& stimuli_name,
+                                          const std::string& scope,
                                           const PackedSet& stimuli) const {
   ExtractionJob job;
   for (const Animal& animal : animals) {
@@ -35,10 +58,11 @@ ExtractionJob Pipeline::MakeExtractionJob(const std::vector<Animal>& animals,
          .data_seed = animal.trained ? animal.data_seed : -1,
          .model = config_.model,
          .weights = folder_ / "models" / animal.name / "weights.safetensors",
-         .output = folder_ / "activations" / stimuli_name / (animal.name + ".nc")});
+         .output = ActivationPath(stimuli_name, scope, animal.name)});
   }
   job.stimuli = &stimuli;
   job.options = config_.extraction;
+  job.options.scope = scope;
   job.device = options_.device;
   return job;
 }
@@ -46,22 +70,18 @@ ExtractionJob Pipeline::MakeExtractionJob(const std::vector<Animal>& animals,
 absl::Status Pipeline::Extract() {
   return Timed("extract", [&]() -> absl::Status {
     IAT_ASSIGN_OR_RETURN(const Rank rank, RankFromEnvironment());
-    std::vector<Animal> selected;
-    for (const Animal& animal : config_.family.Animals()) {
-      if (Selected(animal)) selected.push_back(animal);
-    }
     std::vector<WorkerTask> workers;
     std::vector<fs::path> outputs;
-    size_t num_complete = 0;
+    size_t num_complete = 0, num_wanted = 0;
     double total = 0.0;
-    for (const auto& [name, unused] : config_.stimuli) {
+    for (const auto& [name, scope, selected] : ExtractionTargets()) {
       const auto stimuli = Stimuli(name);
       if (!stimuli.ok() && !absl::IsUnavailable(stimuli.status()))
         return stimuli.status();
       if (stimuli.ok() && !options_.dry_run) IAT_RETURN_IF_ERROR(CheckDisjoint(name));
       std::vector<Animal> missing = selected;
       if (stimuli.ok()) {
-        const ExtractionJob job = MakeExtractionJob(selected, name, *stimuli);
+        const ExtractionJob job = MakeExtractionJob(selected, name, scope, *stimuli);
         missing.clear();
         for (size_t i = 0; i < selected.size(); ++i) {
           if (IsExtracted(job, job.animals[i])) {
@@ -74,10 +94,12 @@ absl::Status Pipeline::Extract() {
           outputs.push_back(job.animals[i].output);
         }
       }
+      num_wanted += selected.size();
       num_complete += selected.size() - missing.size();
       if (options_.dry_run) {
         for (const Animal& animal : missing) {
-          Say("extract", absl::StrCat("will make ", animal.name, " on ", name));
+          Say("extract",
+              absl::StrCat("will make ", animal.name, " on ", name, ", scope ", scope));
         }
       }
       if (missing.empty() || options_.dry_run) continue;
@@ -90,7 +112,7 @@ absl::Status Pipeline::Extract() {
             .name = name,
             .arguments = {"worker", "extract", (folder_ / "config.toml").string(),
                           "--device", options_.device, "--",
-                          RankText(WorkerRank(rank, w, num_workers)), name},
+                          RankText(WorkerRank(rank, w, num_workers)), name, scope},
             .environment = {"OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1"}};
         for (const std::string& animal : Names(missing)) {
           worker.arguments.push_back(animal);
@@ -102,8 +124,7 @@ absl::Status Pipeline::Extract() {
     }
     if (num_complete > 0 || workers.empty()) {
       Say("extract",
-          absl::StrCat(num_complete, " of ", selected.size() * config_.stimuli.size(),
-                       " complete and unchanged"));
+          absl::StrCat(num_complete, " of ", num_wanted, " complete and unchanged"));
     }
     if (workers.empty()) return absl::OkStatus();
 
@@ -144,15 +165,15 @@ absl::Status Pipeline::Extract() {
 
 absl::Status Pipeline::WorkOnExtraction(const std::vector<std::string>& job) {
   IAT_ASSIGN_OR_RETURN(const Rank rank, ParseRank(job[1]));
-  const std::string& stimuli_name = job[2];
+  const std::string &stimuli_name = job[2], &scope = job[3];
   IAT_ASSIGN_OR_RETURN(const PackedSet stimuli, Stimuli(stimuli_name));
   std::vector<Animal> animals;
   for (const Animal& animal : config_.family.Animals()) {
-    if (std::find(job.begin() + 3, job.end(), animal.name) != job.end()) {
+    if (std::find(job.begin() + 4, job.end(), animal.name) != job.end()) {
       animals.push_back(animal);
     }
   }
-  ExtractionJob extraction = MakeExtractionJob(animals, stimuli_name, stimuli);
+  ExtractionJob extraction = MakeExtractionJob(animals, stimuli_name, scope, stimuli);
   extraction.rank = rank;
   extraction.stop = &StopRequested();
   extraction.message = [](absl::string_view text) { TellMessage(text); };

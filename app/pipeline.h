@@ -26,6 +26,8 @@
 #include "images/packed_set.h"
 #include "report/report.h"
 #include "similarity/compare.h"
+#include "similarity/metric_compare.h"
+#include "similarity/scope_compare.h"
 
 namespace iat {
 
@@ -55,8 +57,8 @@ class Pipeline {
   // Train, Extract, Compare and Report.
   absl::Status Reproduce(bool json);
 
-  // A worker process's whole job: "train" ANIMAL, "extract" RANK STIMULI ANIMAL... or
-  // "probe" ANIMAL. Takes the artefact's own lock, not the folder's.
+  // A worker process's whole job: "train" ANIMAL, "extract" RANK STIMULI SCOPE ANIMAL...
+  // or "probe" ANIMAL. Takes the artefact's own lock, not the folder's.
   static absl::Status Work(const RunConfig& config, const PipelineOptions& options,
                            const std::vector<std::string>& job);
 
@@ -82,8 +84,17 @@ class Pipeline {
   // `images` may be null for an imported animal.
   TrainingJob MakeTrainingJob(const Animal& animal, const PackedSet* images) const;
   // app/extract_stage.cc
+  struct ExtractionTarget {
+    std::string stimuli, scope;
+    std::vector<Animal> animals;
+  };
+  std::vector<ExtractionTarget> ExtractionTargets() const;
+  std::filesystem::path ActivationPath(const std::string& stimuli_name,
+                                       const std::string& scope,
+                                       const std::string& animal) const;
   ExtractionJob MakeExtractionJob(const std::vector<Animal>& animals,
                                   const std::string& stimuli_name,
+                                  const std::string& scope,
                                   const PackedSet& stimuli) const;
   absl::Status WorkOnExtraction(const std::vector<std::string>& job);
   ProbeJob MakeProbeJob(const Animal& animal, const PackedSet& images) const;
@@ -100,6 +111,15 @@ class Pipeline {
   // True once the tables are written; false in a dry run, or with other ranks at work.
   absl::StatusOr<bool> CompareOne(const std::string& stimuli_name);
   absl::StatusOr<bool> CompareAll();
+  // app/scopes_stage.cc
+  std::vector<Animal> ScopeAnimals() const;
+  // True once its tables are written, or when the config does not ask for them.
+  absl::StatusOr<bool> CompareScopes();
+  // Of every stimulus set; none when the config does not ask for them.
+  absl::StatusOr<std::vector<ScopeLine>> ScopeLines() const;
+  // app/metrics_stage.cc; nothing when the config does not ask for metrics.
+  absl::Status MeasureMetrics();
+  absl::StatusOr<std::vector<MetricLine>> MetricLines() const;
   absl::Status PrintSummary(bool json) const;
   absl::Status DrawAndWrite();
   std::string TrainingInWords(bool trained) const;

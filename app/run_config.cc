@@ -99,6 +99,8 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
   }
   document.Read("extraction", config.extraction);
   document.Read("compare", config.compare);
+  if (document.Has("scopes")) document.Read("scopes", config.scopes.emplace());
+  if (document.Has("metrics")) document.Read("metrics", config.metrics.emplace());
   document.Read("report", config.report);
   IAT_RETURN_IF_ERROR(document.Finish());
 
@@ -136,6 +138,23 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
   }
   IAT_RETURN_IF_ERROR(At(document, "extraction", config.extraction.Validate()));
   IAT_RETURN_IF_ERROR(At(document, "compare", config.compare.Validate()));
+  if (config.metrics) {
+    IAT_RETURN_IF_ERROR(At(document, "metrics", config.metrics->Validate()));
+  }
+  if (config.scopes) {
+    IAT_RETURN_IF_ERROR(At(document, "scopes", config.scopes->Validate()));
+    if (config.extraction.scope != "hypercolumn") {
+      return absl::InvalidArgumentError(absl::StrCat(
+          document.Place("extraction", "scope"), " is \"", config.extraction.scope,
+          "\"; [scopes] compares hypercolumns with whole layers and needs "
+          "\"hypercolumn\""));
+    }
+    if (static_cast<int64_t>(seeds.size()) < 2) {
+      return absl::InvalidArgumentError(absl::StrCat(document.Place("scopes", ""),
+                                                     ": needs at least 2 family.seeds; ",
+                                                     "there are ", seeds.size()));
+    }
+  }
   return config;
 }
 
@@ -149,7 +168,10 @@ std::string RunConfig::ResolvedText() const {
     absl::StrAppend(&text, "\n[stimuli.", TomlString(name), "]\n", OptionsText(options));
   }
   absl::StrAppend(&text, "\n[extraction]\n", OptionsText(extraction), "\n[compare]\n",
-                  OptionsText(compare), "\n[report]\n", OptionsText(report));
+                  OptionsText(compare));
+  if (scopes) absl::StrAppend(&text, "\n[scopes]\n", OptionsText(*scopes));
+  if (metrics) absl::StrAppend(&text, "\n[metrics]\n", OptionsText(*metrics));
+  absl::StrAppend(&text, "\n[report]\n", OptionsText(report));
   return text;
 }
 

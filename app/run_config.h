@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,8 @@
 #include "models/vision_model.h"
 #include "report/figure1.h"
 #include "similarity/compare.h"
+#include "similarity/metric_compare.h"
+#include "similarity/scope_compare.h"
 #include "training/linear_probe.h"
 #include "training/trainer.h"
 
@@ -52,6 +55,9 @@ struct RunConfig {
   std::map<std::string, ImageOptions> stimuli;
   ExtractionOptions extraction;
   CompareOptions compare;
+  // Without the table nothing of it is done.
+  std::optional<ScopeOptions> scopes;
+  std::optional<MetricCompareOptions> metrics;
   FigureOptions report;
 
   // Every table's Describe and Validate, and what only holds across tables.

@@ -23,7 +23,7 @@ SamplingCurveKey KeyOf(const SamplingRow& row) {
   const ScoreRow& score = row.score;
   const bool recorded = score.target_stage == "recorded";
   return {.stimuli = score.stimuli,
-          .family = recorded ? "recorded" : AnimalFamily(score.target_animal),
+          .family = recorded ? "recorded" : FamilyOf(score.target_animal),
           .layer = score.target_layer,
           .stage = score.target_stage,
           .scope = score.target_scope,

@@ -40,8 +40,8 @@ struct KeyLess {
 using Groups = std::map<std::pair<SummaryKey, std::string>, Measurements, KeyLess>;
 
 SummaryKey KeyOf(const ScoreRow& row) {
-  const std::string source = AnimalFamily(row.source_animal),
-                    target = AnimalFamily(row.target_animal);
+  const std::string source = FamilyOf(row.source_animal),
+                    target = FamilyOf(row.target_animal);
   return {row.stimuli,
           source == target ? source : absl::StrCat(source, "->", target),
           row.source_layer,
@@ -292,19 +292,19 @@ nlohmann::ordered_json KeyJson(const SummaryKey& key) {
 
 }  // namespace
 
-std::string AnimalFamily(const std::string& animal) {
+Interval JackknifeOverAnimals(const std::map<Pair, double>& value_of_pair) {
+  return Jackknife(AnimalsOf(value_of_pair), [&](const std::string* left_out) {
+    return MeanOverPairs(value_of_pair, left_out);
+  });
+}
+
+std::string FamilyOf(const std::string& animal) {
   const size_t dash = animal.rfind('-');
   if (dash == std::string::npos || dash == 0 || dash + 1 == animal.size() ||
       animal.find_first_not_of("0123456789", dash + 1) != std::string::npos) {
     return animal;
   }
   return animal.substr(0, dash);
-}
-
-Interval JackknifeOverAnimals(const std::map<Pair, double>& value_of_pair) {
-  return Jackknife(AnimalsOf(value_of_pair), [&](const std::string* left_out) {
-    return MeanOverPairs(value_of_pair, left_out);
-  });
 }
 
 Summary Summarise(const std::vector<ScoreRow>& rows) {

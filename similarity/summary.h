@@ -40,10 +40,6 @@
 
 namespace iat {
 
-// An animal's name without its number: "seed" of "seed-003"; a name that does not end in
-// "-" and digits is its own family.
-std::string AnimalFamily(const std::string& animal);
-
 // The mean over unordered pairs of animals and its interval, from one value for each
 // ordered pair (source, target). NaN values are left out.
 Interval JackknifeOverAnimals(
@@ -95,6 +91,9 @@ struct Summary {
   std::vector<DifferenceLine> differences;
   std::vector<SeparabilityLine> separability;
 };
+
+// An animal's name without its number: "seed-003" is of "seed".
+std::string FamilyOf(const std::string& animal);
 
 Summary Summarise(const std::vector<ScoreRow>& rows);
 

@@ -5,7 +5,6 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -128,10 +127,7 @@ VerdictLine JudgeDifference(const Summary& summary, const std::string& name,
   return line;
 }
 
-// Everything that the two sources of a hypercolumn's target must share.
-using HypercolumnKey = std::tuple<std::string, std::string, int64_t, int64_t, int64_t>;
-
-VerdictLine JudgeHypercolumn(const std::vector<ScoreRow>& rows,
+VerdictLine JudgeHypercolumn(const std::vector<ScopeLine>& scopes,
                              const std::optional<Subject>& subject,
                              const VerdictOptions& options) {
   VerdictLine line{
@@ -142,45 +138,15 @@ VerdictLine JudgeHypercolumn(const std::vector<ScoreRow>& rows,
       .verdict = Verdict::kNotMeasured,
       .reason = "",
       .cases = {}};
-  using Pair = std::pair<std::string, std::string>;
-  using BySplit = std::map<std::pair<Pair, int64_t>, double>;
-  std::map<HypercolumnKey, std::map<std::string, BySplit>> groups;  // by source scope
-  for (const ScoreRow& row : rows) {
-    if (!subject || row.stimuli != subject->stimuli || row.mapping != "ridge" ||
-        AnimalFamily(row.source_animal) != subject->family ||
-        AnimalFamily(row.target_animal) != subject->family ||
-        row.source_layer != row.target_layer || row.source_stage != row.target_stage ||
-        row.target_scope != "hypercolumn" || std::isnan(row.median_r2)) {
+  for (const ScopeLine& scope : scopes) {
+    if (std::isnan(scope.difference.mean) ||
+        (subject && scope.stimuli != subject->stimuli)) {
       continue;
     }
-    groups[{row.target_layer, row.target_stage, row.num_fit_stimuli, row.num_test_stimuli,
-            row.num_target_units}][row.source_scope]
-          [{{row.source_animal, row.target_animal}, row.split_seed}] = row.median_r2;
+    line.cases.push_back(JudgeAbove(absl::StrCat(scope.layer, " ", scope.stage),
+                                    scope.difference, -options.hypercolumn_margin));
   }
-  for (const auto& [key, scopes] : groups) {
-    const auto hypercolumn = scopes.find("hypercolumn"), layer = scopes.find("layer");
-    if (hypercolumn == scopes.end() || layer == scopes.end()) continue;
-    std::map<Pair, std::pair<double, int>> sums;
-    for (const auto& [where, r2] : hypercolumn->second) {
-      const auto other = layer->second.find(where);
-      if (other == layer->second.end()) continue;
-      auto& [sum, count] = sums[where.first];
-      sum += r2 - other->second;
-      ++count;
-    }
-    if (sums.empty()) continue;
-    std::map<Pair, double> difference_of_pair;
-    for (const auto& [pair, sum] : sums) {
-      difference_of_pair[pair] = sum.first / sum.second;
-    }
-    line.cases.push_back(JudgeAbove(absl::StrCat(std::get<0>(key), " ", std::get<1>(key)),
-                                    JackknifeOverAnimals(difference_of_pair),
-                                    -options.hypercolumn_margin));
-  }
-  Conclude(
-      "compare the same targets from whole layers as well: extract with "
-      "extraction.scope = \"layer\" and map onto hypercolumns",
-      line);
+  Conclude("a [scopes] table in the config measures it", line);
   return line;
 }
 
@@ -371,7 +337,7 @@ std::vector<VerdictLine> MakeVerdicts(const VerdictInput& input,
       "logistic_ridge post_relu", "ridge_clamped post_relu",
       "iat compare with mappings \"logistic_ridge\" and \"ridge_clamped\" measures it",
       options));
-  lines.push_back(JudgeHypercolumn(input.compare, subject, options));
+  lines.push_back(JudgeHypercolumn(input.scopes, subject, options));
   for (const char* axis : {"stimuli", "units"}) {
     for (const char* stage : {"post_relu", "pre_relu"}) {
       lines.push_back(JudgeSaturation(input, subject, axis, stage, options));

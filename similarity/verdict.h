@@ -16,6 +16,7 @@
 //                  d above margin: supports; d's upper end at or below it: contradicts
 //   hypercolumn  one hypercolumn predicts almost as well as the whole layer: ridge, d =
 //                source hypercolumn - source layer, targets in the hypercolumn
+//                (similarity/scope_compare.h)
 //                  lower end above -hypercolumn_margin: supports; upper end at or below
 //                  it: contradicts
 //   saturation   ridge saturates at about 500 and 200 stimuli, 500 and 100 units, after
@@ -45,6 +46,7 @@
 #include "base/score_table.h"
 #include "similarity/calibrate.h"
 #include "similarity/saturation.h"
+#include "similarity/scope_compare.h"
 
 namespace iat {
 

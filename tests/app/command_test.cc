@@ -115,6 +115,11 @@ TEST_F(CommandTest, MisspeltKeysWrongTypesAndRangesNameFileAndLine) {
   WriteText(config_, TinyConfig());
   ExpectFailure({"train", config_, "--out", run_, "--set", "family.seeds=[1,1]"}, 2,
                 "family.seeds is [1, 1]; expected at least one seed, none twice");
+  WriteText(config_, TinyConfig("[scopes]\n"));
+  ExpectFailure(
+      {"train", config_, "--out", run_, "--set", "extraction.scope=layer"}, 2,
+      "extraction.scope is \"layer\"; [scopes] compares hypercolumns with whole "
+      "layers and needs \"hypercolumn\"");
   EXPECT_FALSE(fs::exists(run_));
 }
 
