@@ -81,6 +81,7 @@ struct VerdictLine {
 
 struct VerdictInput {
   std::vector<ScoreRow> compare;        // scores/compare.csv
+  std::vector<ScopeLine> scopes;        // of scores/scopes.csv
   std::vector<Saturation> saturations;  // of scores/subsample.csv
   std::vector<Calibration> calibrations;
   bool simulated_animals = false;  // whether those are of simulated animals
