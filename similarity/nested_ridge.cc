@@ -29,6 +29,9 @@ absl::Status CheckWalk(absl::string_view what, int64_t num, int64_t least,
     return absl::InvalidArgumentError(
         absl::StrCat("the order of ", what, " does not hold each of the ", num, " once"));
   }
+  if (sizes.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("there are no sizes of ", what));
+  }
   int64_t last = least - 1;
   for (const int64_t size : sizes) {
     if (size <= last || size > num) {
@@ -146,6 +149,30 @@ class Moments {
   Eigen::RowVectorXd target_sum_;
   Eigen::Index count_ = 0;
 };
+
+// What a unit that does not change among the first `size` stimuli has instead of
+// rounding.
+void LeaveOutConstantUnits(const std::vector<int64_t>& changes, int64_t size,
+                           Eigen::MatrixXd& gram, Eigen::MatrixXd& cross) {
+  for (Eigen::Index j = 0; j < gram.cols(); ++j) {
+    if (changes[j] < size) continue;
+    gram.row(j).setZero();
+    gram.col(j).setZero();
+    cross.row(j).setZero();
+  }
+}
+
+// Both kernels as they would be of responses less the mean over the fit stimuli.
+void CentreKernels(Eigen::MatrixXd& kernel, Eigen::MatrixXd& test_kernel) {
+  const Eigen::RowVectorXd mean = kernel.colwise().mean();
+  const Eigen::VectorXd test_mean = test_kernel.rowwise().mean();
+  kernel.rowwise() -= mean;
+  kernel.colwise() -= mean.transpose();
+  kernel.array() += mean.mean();
+  test_kernel.colwise() -= test_mean;
+  test_kernel.rowwise() -= mean;
+  test_kernel.array() += mean.mean();
+}
 
 // Whole symmetric matrix from its lower triangle.
 void FillUpper(Eigen::MatrixXd& lower) {
@@ -305,13 +332,7 @@ absl::Status NestedRidge::OverStimuli(const std::vector<int64_t>& order,
         point = MeanPoint(source_test_.rows(), options_, target.mean);
       } else if (size < p) {
         Dual subset{kernel.topLeftCorner(size, size), test_kernel.leftCols(size), p};
-        const Eigen::RowVectorXd mean = subset.lower_kernel.colwise().mean();
-        subset.lower_kernel.rowwise() -= mean;
-        subset.lower_kernel.colwise() -= mean.transpose();
-        subset.lower_kernel.array() += mean.mean();
-        subset.test_kernel.colwise() -= subset.test_kernel.rowwise().mean().eval();
-        subset.test_kernel.rowwise() -= mean;
-        subset.test_kernel.array() += mean.mean();
+        CentreKernels(subset.lower_kernel, subset.test_kernel);
         point = Solve(std::move(subset), target);
       } else {
         const std::vector<int64_t> added(order.begin() + num_added, order.begin() + size);
@@ -320,12 +341,7 @@ absl::Status NestedRidge::OverStimuli(const std::vector<int64_t>& order,
         CentredUnits source = CentreUnits(source_.values(rows, Eigen::all));
         Primal subset{std::move(source.values), moments.LowerCentred(),
                       moments.CrossCentred(), source_test_.rowwise() - source.mean};
-        for (Eigen::Index j = 0; j < p; ++j) {
-          if (changes[j] < size) continue;
-          subset.lower_gram.row(j).setZero();
-          subset.lower_gram.col(j).setZero();
-          subset.cross.row(j).setZero();
-        }
+        LeaveOutConstantUnits(changes, size, subset.lower_gram, subset.cross);
         point = Solve(std::move(subset), target);
       }
       if (point.ok()) point->predicted.rowwise() += target_.mean;

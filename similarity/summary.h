@@ -49,6 +49,12 @@ struct Interval {
 Interval JackknifeOverAnimals(
     const std::map<std::pair<std::string, std::string>, double>& value_of_pair);
 
+// The mean over target animals and its interval, from one value for each.
+Interval JackknifeOverTargets(const std::map<std::string, double>& value_of_target);
+
+// An animal's name without its number: "seed" of "seed-003".
+std::string AnimalFamily(const std::string& animal);
+
 // What identifies a line of the summary.
 struct SummaryKey {
   std::string stimuli, family;

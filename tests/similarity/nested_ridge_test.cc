@@ -229,6 +229,8 @@ TEST(NestedRidgeTest, NamesWhatDoesNotFit) {
             "sizes of fit stimuli have 1; expected rising sizes from 2 to 40");
   EXPECT_EQ(ridge.OverUnits(Order(5, 1), {3, 6}, ignore).message(),
             "sizes of source units have 6; expected rising sizes from 1 to 5");
+  EXPECT_EQ(ridge.OverUnits(Order(5, 1), {}, ignore).message(),
+            "there are no sizes of source units");
   World bad = world;
   bad.source_test(3, 1) = NAN;
   EXPECT_THAT(
