@@ -298,6 +298,23 @@ Interval JackknifeOverAnimals(const std::map<Pair, double>& value_of_pair) {
   });
 }
 
+Interval JackknifeOverTargets(const std::map<std::string, double>& value_of_target) {
+  std::set<std::string> animals;
+  for (const auto& [animal, value] : value_of_target) {
+    if (!std::isnan(value)) animals.insert(animal);
+  }
+  return Jackknife(animals, [&](const std::string* left_out) {
+    double sum = 0.0;
+    int count = 0;
+    for (const std::string& animal : animals) {
+      if (left_out != nullptr && animal == *left_out) continue;
+      sum += value_of_target.at(animal);
+      ++count;
+    }
+    return sum / count;  // 0 / 0 is NaN
+  });
+}
+
 std::string FamilyOf(const std::string& animal) {
   const size_t dash = animal.rfind('-');
   if (dash == std::string::npos || dash == 0 || dash + 1 == animal.size() ||

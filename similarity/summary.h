@@ -45,6 +45,9 @@ namespace iat {
 Interval JackknifeOverAnimals(
     const std::map<std::pair<std::string, std::string>, double>& value_of_pair);
 
+// The mean over target animals and its interval, from one value for each.
+Interval JackknifeOverTargets(const std::map<std::string, double>& value_of_target);
+
 // What identifies a line of the summary.
 struct SummaryKey {
   std::string stimuli, family;
