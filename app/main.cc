@@ -175,6 +175,9 @@ int Main(int argc, char** argv) {
        [](Pipeline& pipeline, bool) { return pipeline.Extract(); }},
       {"probe", "linear probes of the animals' features", FileLock::Mode::kShared,
        [](Pipeline& pipeline, bool json) { return pipeline.Probe(json); }},
+      {"calibrate", "neuron-to-unit ratio and the animals' sampling curve",
+       FileLock::Mode::kShared,
+       [](Pipeline& pipeline, bool json) { return pipeline.Calibrate(json); }},
       {"compare", "mappings between animals -> scores", FileLock::Mode::kShared,
        [](Pipeline& pipeline, bool json) { return pipeline.Compare(json); }},
   };

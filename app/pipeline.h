@@ -25,9 +25,11 @@
 #include "base/file.h"
 #include "images/packed_set.h"
 #include "report/report.h"
+#include "similarity/calibration_text.h"
 #include "similarity/compare.h"
 #include "similarity/metric_compare.h"
 #include "similarity/scope_compare.h"
+#include "similarity/verdict.h"
 
 namespace iat {
 
@@ -52,9 +54,11 @@ class Pipeline {
   // Also prints the summary table (JSON when asked) to stdout.
   absl::Status Compare(bool json);
   absl::Status Report();
+  // scores/calibrate.csv and .json; prints the ratios (app/calibrate_stage.cc).
+  absl::Status Calibrate(bool json);
   // scores/probe.csv; prints it as Compare does its table (app/probe_commands.cc).
   absl::Status Probe(bool json);
-  // Train, Extract, Compare and Report.
+  // Train, Extract, Compare, Calibrate and Report; ends with the paper's claims.
   absl::Status Reproduce(bool json);
 
   // A worker process's whole job: "train" ANIMAL, "extract" RANK STIMULI SCOPE ANIMAL...
@@ -120,7 +124,14 @@ class Pipeline {
   // app/metrics_stage.cc; nothing when the config does not ask for metrics.
   absl::Status MeasureMetrics();
   absl::StatusOr<std::vector<MetricLine>> MetricLines() const;
-  absl::Status PrintSummary(bool json) const;
+  // app/calibrate_stage.cc. True once its files are written, or when the config does not
+  // ask for them.
+  absl::StatusOr<bool> CalibrateAll();
+  std::string CalibrationStimuli() const;
+  // None where nothing has been calibrated.
+  absl::StatusOr<std::optional<CalibrationReport>> CalibrationOfRun() const;
+  absl::StatusOr<std::vector<VerdictLine>> Verdicts() const;
+  absl::Status PrintSummary(bool json, bool with_verdicts = false) const;
   absl::Status DrawAndWrite();
   std::string TrainingInWords(bool trained) const;
   TrainingQuality Quality(std::vector<std::string>& warnings) const;

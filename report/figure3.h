@@ -5,10 +5,10 @@
 //   animals      points with one standard error, and g(n)
 //   calibrated   f(n / alpha*), the animals' curve beyond their own neurons
 //
-// A curve whose fit was refused is not drawn; the words of its refusal stand in the panel
-// above the points. Simulated animals are called so in large letters in the figure.
+// A curve whose fit was refused is not drawn; the panel's heading says so, and the
+// caption in full. Simulated animals are called so in large letters in the figure.
 //
-// Files    figure-3.csv (panel, series, size, r2, spread), figure-3.gp, .svg, .pdf.
+// Files    figure-3.csv, .gp, .svg, .pdf (report/curve_chart.h).
 //
 // Example:
 //   IAT_RETURN_IF_ERROR(DrawFigure3(data, run_folder / "figures", options));
@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "report/curve_chart.h"
 #include "report/figure1.h"
 #include "report/report_figure.h"
 
@@ -66,9 +67,8 @@ struct Figure3Data {
 // not finite.
 absl::Status ValidateFigure3(const Figure3Data& data);
 
-// The parts, for valid data.
-std::string Figure3Csv(const Figure3Data& data);
-std::string Figure3Script(const Figure3Data& data, const FigureOptions& options);
+// The drawing, for valid data.
+CurveChart Figure3Chart(const Figure3Data& data);
 // One paragraph, without "Figure 3".
 std::string Figure3Caption(const Figure3Data& data);
 

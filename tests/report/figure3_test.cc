@@ -8,7 +8,6 @@
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
-#include "base/csv.h"
 #include "report/verdict_section.h"
 #include "tests/report/temporary_folder.h"
 
@@ -75,11 +74,12 @@ TEST(Figure3Test, DrawsEveryCurveItHasAndTheWordsOfARefusal) {
   ASSERT_TRUE(status.ok()) << status;
   const std::string svg = ReadText(folder.path() / "figure-3.svg");
   EXPECT_THAT(svg, AllOf(HasSubstr("VISp, conv3, post-ReLU: 2.1 neurons per unit"),
-                         HasSubstr("VISam, conv3, post-ReLU: no ratio"),
-                         HasSubstr("animals not fitted: nothing is predicted"),
-                         Not(HasSubstr("SIMULATED"))));
+                         HasSubstr("VISam, conv3, post-ReLU, animals: nothing is"),
+                         HasSubstr("animals: a ln n + c"), Not(HasSubstr("SIMULATED"))));
+  EXPECT_THAT(Figure3Caption(MadeUpFigure3()),
+              HasSubstr("Not fitted: VISam, conv3, post-ReLU, animals: nothing is "
+                        "predicted: R2 at the largest size is -0.0150"));
   EXPECT_THAT(ReadText(folder.path() / "figure-3.pdf"), HasSubstr("%PDF"));
-  EXPECT_THAT(ReadText(folder.path() / "figure-3.gp"), HasSubstr("reads figure-3.csv"));
 }
 
 TEST(Figure3Test, SimulatedAnimalsAreCalledSoInFigureCaptionAndData) {
@@ -87,26 +87,26 @@ TEST(Figure3Test, SimulatedAnimalsAreCalledSoInFigureCaptionAndData) {
   data.simulated = true;
   const TemporaryFolder folder;
   ASSERT_TRUE(DrawFigure3(data, folder.path(), {}).ok());
-  EXPECT_THAT(ReadText(folder.path() / "figure-3.svg"), HasSubstr("SIMULATED ANIMALS"));
+  EXPECT_THAT(ReadText(folder.path() / "figure-3.svg"), HasSubstr("SIMULATED"));
   EXPECT_THAT(Figure3Caption(data), HasSubstr("SIMULATED: the recorded animals are"));
-  EXPECT_THAT(ReadText(folder.path() / "figure-3.csv"), HasSubstr(",yes\n"));
   const ReportFigure figure = MakeReportFigure3(data, "<svg></svg>");
   EXPECT_THAT(figure.title, HasSubstr("SIMULATED"));
   EXPECT_THAT(figure.findings[0], HasSubstr("Simulated animals, VISp"));
 }
 
-TEST(Figure3Test, DataHoldEveryPointDrawn) {
+TEST(Figure3Test, TheChartHoldsEveryPointWithItsStandardError) {
   const Figure3Data data = MadeUpFigure3();
-  const auto table = ParseCsv(Figure3Csv(data), "figure-3.csv");
-  ASSERT_TRUE(table.ok()) << table.status();
-  size_t expected = 0;
-  for (const Figure3Panel& panel : data.panels) {
-    expected += panel.models.size() + panel.animals.size() + panel.f.size() +
-                panel.g.size() + panel.calibrated.size();
-  }
-  EXPECT_THAT(table->rows, SizeIs(expected));
-  EXPECT_EQ(table->columns[2], "size");
-  EXPECT_EQ(table->rows[0][0], "VISp conv3 post_relu");
+  const CurveChart chart = Figure3Chart(data);
+  ASSERT_THAT(chart.panels, SizeIs(2));
+  EXPECT_THAT(chart.panels[0].curves, SizeIs(5));
+  EXPECT_THAT(chart.panels[1].curves, SizeIs(3));
+  EXPECT_THAT(chart.legend, SizeIs(5));
+  const ChartCurve& models = chart.panels[0].curves[3];
+  EXPECT_EQ(models.name, "models");
+  ASSERT_EQ(models.points.size(), data.panels[0].models.size());
+  EXPECT_NEAR(models.points[2].y, data.panels[0].models[2].r2, 1e-12);
+  EXPECT_NEAR(models.points[2].high - models.points[2].low, 2 * 0.006, 1e-12);
+  EXPECT_TRUE(std::isnan(chart.panels[0].curves[0].points[0].low));
 }
 
 TEST(Figure3Test, TheReportsTableHasRatiosNeedsAndRemarks) {
