@@ -88,18 +88,24 @@ absl::StatusOr<std::optional<CalibrationReport>> Pipeline::CalibrationOfRun() co
   return ReadCalibration(*config_.calibrate, scores);
 }
 
-absl::StatusOr<std::vector<VerdictLine>> Pipeline::Verdicts() const {
-  VerdictInput input;
-  IAT_ASSIGN_OR_RETURN(input.compare, ReadScores(folder_ / "scores" / "compare.csv"));
-  IAT_ASSIGN_OR_RETURN(input.scopes, ScopeLines());
+absl::StatusOr<std::vector<Saturation>> Pipeline::Saturations() const {
+  std::vector<Saturation> all;
   for (const auto& [name, unused] : config_.stimuli) {
     const auto table = ScoresFolder(name) / "subsample.csv";
     if (!std::filesystem::exists(table)) continue;
     IAT_ASSIGN_OR_RETURN(const std::vector<SamplingRow> rows, ReadSampling(table));
     for (Saturation& line : FindSaturations(MakeSamplingCurves(rows), {})) {
-      input.saturations.push_back(std::move(line));
+      all.push_back(std::move(line));
     }
   }
+  return all;
+}
+
+absl::StatusOr<std::vector<VerdictLine>> Pipeline::Verdicts() const {
+  VerdictInput input;
+  IAT_ASSIGN_OR_RETURN(input.compare, ReadScores(folder_ / "scores" / "compare.csv"));
+  IAT_ASSIGN_OR_RETURN(input.scopes, ScopeLines());
+  IAT_ASSIGN_OR_RETURN(input.saturations, Saturations());
   IAT_ASSIGN_OR_RETURN(const auto calibration, CalibrationOfRun());
   if (calibration) {
     input.calibrations = calibration->calibrations;

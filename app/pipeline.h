@@ -130,6 +130,8 @@ class Pipeline {
   std::string CalibrationStimuli() const;
   // None where nothing has been calibrated.
   absl::StatusOr<std::optional<CalibrationReport>> CalibrationOfRun() const;
+  // Of every stimulus set that has a subsample.csv.
+  absl::StatusOr<std::vector<Saturation>> Saturations() const;
   absl::StatusOr<std::vector<VerdictLine>> Verdicts() const;
   absl::Status PrintSummary(bool json, bool with_verdicts = false) const;
   absl::Status DrawAndWrite();

@@ -144,7 +144,11 @@ absl::Status Pipeline::PrintSummary(bool json, bool with_verdicts) const {
   IAT_ASSIGN_OR_RETURN(const std::vector<ScopeLine> scopes, ScopeLines());
   IAT_ASSIGN_OR_RETURN(const std::vector<MetricLine> metrics, MetricLines());
   std::vector<VerdictLine> verdicts;
+  std::vector<Saturation> saturations;
+  std::optional<CalibrationReport> calibration;
   if (with_verdicts) {
+    IAT_ASSIGN_OR_RETURN(saturations, Saturations());
+    IAT_ASSIGN_OR_RETURN(calibration, CalibrationOfRun());
     IAT_ASSIGN_OR_RETURN(verdicts, Verdicts());
   }
   if (json) {
@@ -155,6 +159,12 @@ absl::Status Pipeline::PrintSummary(bool json, bool with_verdicts) const {
     if (!metrics.empty()) {
       all["metrics"] = nlohmann::ordered_json::parse(MetricsJson(metrics));
     }
+    if (!saturations.empty()) {
+      all["saturation"] = nlohmann::ordered_json::parse(SaturationJson(saturations));
+    }
+    if (calibration) {
+      all["calibration"] = nlohmann::ordered_json::parse(CalibrationJson(*calibration));
+    }
     if (with_verdicts) {
       all["verdicts"] = nlohmann::ordered_json::parse(VerdictJson(verdicts));
     }
@@ -164,6 +174,8 @@ absl::Status Pipeline::PrintSummary(bool json, bool with_verdicts) const {
   std::printf("%s\n", SummaryText(summary).c_str());
   if (!scopes.empty()) std::printf("%s\n", ScopesText(scopes).c_str());
   if (!metrics.empty()) std::printf("%s\n", MetricsText(metrics).c_str());
+  if (!saturations.empty()) std::printf("%s\n", SaturationText(saturations).c_str());
+  if (calibration) std::printf("%s\n", CalibrationText(*calibration).c_str());
   if (with_verdicts) std::printf("%s\n", VerdictText(verdicts).c_str());
   return absl::OkStatus();
 }

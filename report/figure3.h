@@ -23,11 +23,12 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "report/curve_chart.h"
 #include "report/figure1.h"
 #include "report/report_figure.h"
 
 namespace iat {
+
+struct CurveChart;  // report/curve_chart.h
 
 struct Figure3Point {
   double size = 0, r2 = 0;

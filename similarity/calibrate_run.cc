@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/activation_file.h"
@@ -277,7 +278,8 @@ absl::StatusOr<std::vector<fs::path>> RecordedAnimals(const fs::path& folder) {
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end;
        it.increment(error)) {
-    if (it->path().extension() != ".nc" || !it->is_regular_file()) continue;
+    const std::string name = it->path().filename().string();
+    if (!absl::EndsWith(name, ".nc") || absl::StrContains(name, kTemporaryMark)) continue;
     IAT_ASSIGN_OR_RETURN(const ActivationFile file, ActivationFile::Open(it->path()));
     const std::vector<Tap> taps = file.taps();
     if (std::any_of(taps.begin(), taps.end(),

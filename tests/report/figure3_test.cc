@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
+#include "report/curve_chart.h"
 #include "report/verdict_section.h"
 #include "tests/report/temporary_folder.h"
 

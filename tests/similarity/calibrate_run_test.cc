@@ -14,6 +14,7 @@
 #include "absl/strings/str_format.h"
 #include "base/activation_file.h"
 #include "base/file.h"
+#include "base/random.h"
 #include "base/sampling_table.h"
 #include "base/status.h"
 #include "similarity/area_match.h"
@@ -37,6 +38,7 @@ struct Tapped {
   Eigen::Index units = 0;
   int world = 0;
   double noise = 0.0;
+  bool shuffled = false;  // its stimuli, in an order of this animal's own
 };
 
 class CalibrateRunTest : public ::testing::Test {
@@ -93,11 +95,16 @@ class CalibrateRunTest : public ::testing::Test {
               ActivationWriter writer,
               ActivationWriter::Create(temporary, ids, layers, metadata));
           for (const Tapped& tap : taps) {
-            const Eigen::MatrixXd values =
+            Eigen::MatrixXd values =
                 NormalMatrix(kNumStimuli, kNumHidden, 7000 + tap.world) *
                     NormalMatrix(kNumHidden, tap.units, seed + 100 * tap.world) +
                 tap.noise * std::sqrt(static_cast<double>(kNumHidden)) *
                     NormalMatrix(kNumStimuli, tap.units, 3000 + seed + 100 * tap.world);
+            if (tap.shuffled) {
+              RandomStream stream(static_cast<uint64_t>(seed), "shuffle");
+              values =
+                  Eigen::MatrixXd(values(stream.Permutation(kNumStimuli), Eigen::all));
+            }
             IAT_RETURN_IF_ERROR(
                 writer.Write({tap.layer, stage}, 0, values.cast<float>()));
             IAT_RETURN_IF_ERROR(writer.WriteByUnit(
@@ -184,6 +191,26 @@ TEST_F(CalibrateRunTest, NoiseCorrectionDividesRecordedRowsByReliability) {
   EXPECT_TRUE(after.models.r2.isApprox(before.models.r2, 1e-12));
   EXPECT_TRUE(after.animals.r2.isApprox(2.0 * before.animals.r2, 1e-6));
   EXPECT_THAT((*corrected)->matches, IsEmpty());  // the layer was given
+}
+
+// Each animal's stimuli in an order of its own: nothing predicts anything.
+TEST_F(CalibrateRunTest, ShuffledStimuliGiveNothingAboveZeroAndARefusedFit) {
+  for (int animal = 0; animal < 5; ++animal) {
+    Write(absl::StrFormat("simulated-%03d", animal), 10 * animal + 501, Stage::kRecorded,
+          {{"conv1", 18, 1, 1.0, /*shuffled=*/true}}, /*simulated=*/true);
+  }
+  const auto run = RunCalibrate(options_, input_, folder_ / "scores", {.jobs = 2});
+  ASSERT_TRUE(run.ok()) << run.status();
+  const Calibration& calibration = (*run)->calibrations.at(0);
+  EXPECT_LE(calibration.animals.Mean().maxCoeff(), 0.0);
+  EXPECT_TRUE(calibration.f.has_value()) << calibration.f_refused;
+  EXPECT_FALSE(calibration.ratio.has_value());
+  EXPECT_THAT(calibration.g_refused, HasSubstr("nothing is predicted"));
+  const auto json =
+      nlohmann::json::parse(*ReadFile(folder_ / "scores" / "calibrate.json"));
+  EXPECT_EQ(json["matches"][0]["g"]["refused"], calibration.g_refused);
+  EXPECT_FALSE(json["matches"][0]["g"].contains("parameters"));
+  EXPECT_TRUE(json["matches"][0]["neuron_to_unit_ratio"].is_null());
 }
 
 TEST_F(CalibrateRunTest, SaysWhatIsMissingOrDiffers) {
