@@ -123,6 +123,19 @@ TEST_F(CommandTest, MisspeltKeysWrongTypesAndRangesNameFileAndLine) {
   EXPECT_FALSE(fs::exists(run_));
 }
 
+TEST_F(CommandTest, CalibrateNamesWhatItLacks) {
+  WriteText(config_, TinyConfig());
+  ExpectFailure({"calibrate", config_, "--out", run_}, 1,
+                "the config has no [calibrate] table; an empty one takes every default");
+  WriteText(config_, TinyConfig("\n[calibrate]\nstimuli = \"scenes\"\n"));
+  ExpectFailure({"calibrate", config_, "--out", run_}, 2,
+                "calibrate.stimuli is \"scenes\"; expected the name of a [stimuli.NAME] "
+                "table");
+  WriteText(config_, TinyConfig("\n[calibrate]\nmatches = \"VISp=conv1\"\n"));
+  ExpectFailure({"calibrate", config_, "--out", run_}, 2,
+                "matches has \"VISp=conv1\"; expected area->layer");
+}
+
 TEST_F(CommandTest, MissingConfigsAndVariablesAreNamed) {
   ExpectFailure({"train", folder_ / "absent.toml"}, 2,
                 "absent.toml: No such file or directory");
