@@ -6,6 +6,7 @@
 //   extract  activations/NAME/ANIMAL.nc                   all animals in one pass, the
 //            stimuli shared by worker processes and by the ranks of mpirun or srun
 //   compare  scores/*
+//   subsample  scores/subsample.csv, where the config has a [subsample] table
 //   report   figures/*, report.html
 
 #ifndef IAT_APP_PIPELINE_H_
@@ -49,10 +50,13 @@ class Pipeline {
   absl::Status Extract();
   // Also prints the summary table (JSON when asked) to stdout.
   absl::Status Compare(bool json);
+  // scores/subsample.csv; prints it as Compare does its table (app/subsample_stage.cc).
+  // FailedPrecondition where the config has no [subsample].
+  absl::Status Subsample(bool json);
   absl::Status Report();
   // scores/probe.csv; prints it as Compare does its table (app/probe_commands.cc).
   absl::Status Probe(bool json);
-  // Train, Extract, Compare and Report.
+  // Train, Extract, Compare, Subsample where it is on, and Report.
   absl::Status Reproduce(bool json);
 
   // A worker process's whole job: "train" ANIMAL, "extract" RANK STIMULI ANIMAL... or
@@ -100,6 +104,12 @@ class Pipeline {
   // True once the tables are written; false in a dry run, or with other ranks at work.
   absl::StatusOr<bool> CompareOne(const std::string& stimuli_name);
   absl::StatusOr<bool> CompareAll();
+  // app/subsample_stage.cc: as CompareOne and CompareAll.
+  absl::StatusOr<bool> SubsampleOne(const std::string& stimuli_name);
+  absl::StatusOr<bool> SubsampleAll();
+  absl::Status PrintSampling(bool json) const;
+  // Draws figure 2 and adds it to the report, or a warning that its table is missing.
+  absl::Status AddFigure2(ReportData& data) const;
   absl::Status PrintSummary(bool json) const;
   absl::Status DrawAndWrite();
   std::string TrainingInWords(bool trained) const;

@@ -221,6 +221,7 @@ absl::Status Pipeline::DrawAndWrite() {
   const auto figures = folder_ / "figures";
   IAT_RETURN_IF_ERROR(DrawFigure1(data.figure1, figures, config_.report));
   IAT_ASSIGN_OR_RETURN(data.figure1_svg, ReadFile(figures / "figure-1.svg"));
+  if (config_.subsample) IAT_RETURN_IF_ERROR(AddFigure2(data));
   data.config = config_.ResolvedText();
   data.provenance = GetProvenance().entries;
   data.provenance.emplace_back("written", UtcNow());
@@ -262,8 +263,12 @@ absl::Status Pipeline::Reproduce(bool json) {
   IAT_RETURN_IF_ERROR(Extract());
   // The table comes last, below the report's path.
   IAT_RETURN_IF_ERROR(CompareAll().status());
+  if (config_.subsample) IAT_RETURN_IF_ERROR(SubsampleAll().status());
   IAT_RETURN_IF_ERROR(Report());
-  return options_.dry_run ? absl::OkStatus() : PrintSummary(json);
+  if (options_.dry_run) return absl::OkStatus();
+  // As JSON one document: that of compare. iat subsample --json prints the other.
+  if (config_.subsample && !json) IAT_RETURN_IF_ERROR(PrintSampling(json));
+  return PrintSummary(json);
 }
 
 }  // namespace iat

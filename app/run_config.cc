@@ -99,6 +99,9 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
   }
   document.Read("extraction", config.extraction);
   document.Read("compare", config.compare);
+  if (document.Has("subsample")) {
+    document.Read("subsample", config.subsample.emplace());
+  }
   document.Read("report", config.report);
   IAT_RETURN_IF_ERROR(document.Finish());
 
@@ -136,6 +139,9 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
   }
   IAT_RETURN_IF_ERROR(At(document, "extraction", config.extraction.Validate()));
   IAT_RETURN_IF_ERROR(At(document, "compare", config.compare.Validate()));
+  if (config.subsample) {
+    IAT_RETURN_IF_ERROR(At(document, "subsample", config.subsample->Validate()));
+  }
   return config;
 }
 
@@ -149,7 +155,11 @@ std::string RunConfig::ResolvedText() const {
     absl::StrAppend(&text, "\n[stimuli.", TomlString(name), "]\n", OptionsText(options));
   }
   absl::StrAppend(&text, "\n[extraction]\n", OptionsText(extraction), "\n[compare]\n",
-                  OptionsText(compare), "\n[report]\n", OptionsText(report));
+                  OptionsText(compare));
+  if (subsample) {
+    absl::StrAppend(&text, "\n[subsample]\n", OptionsText(*subsample));
+  }
+  absl::StrAppend(&text, "\n[report]\n", OptionsText(report));
   return text;
 }
 

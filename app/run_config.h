@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "models/vision_model.h"
 #include "report/figure1.h"
 #include "similarity/compare.h"
+#include "similarity/subsample.h"
 #include "training/linear_probe.h"
 #include "training/trainer.h"
 
@@ -52,6 +54,7 @@ struct RunConfig {
   std::map<std::string, ImageOptions> stimuli;
   ExtractionOptions extraction;
   CompareOptions compare;
+  std::optional<SubsampleOptions> subsample;  // none: the stage is off
   FigureOptions report;
 
   // Every table's Describe and Validate, and what only holds across tables.
