@@ -262,6 +262,7 @@ absl::Status Pipeline::DrawAndWrite() {
   const auto figures = folder_ / "figures";
   IAT_RETURN_IF_ERROR(DrawFigure1(data.figure1, figures, config_.report));
   IAT_ASSIGN_OR_RETURN(data.figure1_svg, ReadFile(figures / "figure-1.svg"));
+  if (config_.subsample) IAT_RETURN_IF_ERROR(AddFigure2(data));
   IAT_ASSIGN_OR_RETURN(const auto calibration, CalibrationOfRun());
   if (calibration) {
     const Figure3Data figure3 = MakeFigure3Data(*calibration);
@@ -314,9 +315,13 @@ absl::Status Pipeline::Reproduce(bool json) {
   IAT_RETURN_IF_ERROR(CompareAll().status());
   IAT_RETURN_IF_ERROR(CompareScopes().status());
   IAT_RETURN_IF_ERROR(MeasureMetrics());
+  if (config_.subsample) IAT_RETURN_IF_ERROR(SubsampleAll().status());
   IAT_RETURN_IF_ERROR(CalibrateAll().status());
   IAT_RETURN_IF_ERROR(Report());
-  return options_.dry_run ? absl::OkStatus() : PrintSummary(json, /*with_verdicts=*/true);
+  if (options_.dry_run) return absl::OkStatus();
+  // As JSON one document: that of compare. iat subsample --json prints the other.
+  if (config_.subsample && !json) IAT_RETURN_IF_ERROR(PrintSampling(json));
+  return PrintSummary(json, /*with_verdicts=*/true);
 }
 
 }  // namespace iat

@@ -103,6 +103,9 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
   if (document.Has("metrics")) document.Read("metrics", config.metrics.emplace());
   if (document.Has("calibrate")) document.Read("calibrate", config.calibrate.emplace());
   document.Read("verdict", config.verdict);
+  if (document.Has("subsample")) {
+    document.Read("subsample", config.subsample.emplace());
+  }
   document.Read("report", config.report);
   IAT_RETURN_IF_ERROR(document.Finish());
 
@@ -140,6 +143,9 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
   }
   IAT_RETURN_IF_ERROR(At(document, "extraction", config.extraction.Validate()));
   IAT_RETURN_IF_ERROR(At(document, "compare", config.compare.Validate()));
+  if (config.subsample) {
+    IAT_RETURN_IF_ERROR(At(document, "subsample", config.subsample->Validate()));
+  }
   if (config.metrics) {
     IAT_RETURN_IF_ERROR(At(document, "metrics", config.metrics->Validate()));
   }
@@ -185,6 +191,9 @@ std::string RunConfig::ResolvedText() const {
   if (metrics) absl::StrAppend(&text, "\n[metrics]\n", OptionsText(*metrics));
   if (calibrate) absl::StrAppend(&text, "\n[calibrate]\n", OptionsText(*calibrate));
   absl::StrAppend(&text, "\n[verdict]\n", OptionsText(verdict));
+  if (subsample) {
+    absl::StrAppend(&text, "\n[subsample]\n", OptionsText(*subsample));
+  }
   absl::StrAppend(&text, "\n[report]\n", OptionsText(report));
   return text;
 }

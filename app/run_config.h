@@ -19,6 +19,7 @@
 #include "similarity/compare.h"
 #include "similarity/metric_compare.h"
 #include "similarity/scope_compare.h"
+#include "similarity/subsample.h"
 #include "similarity/verdict.h"
 #include "training/linear_probe.h"
 #include "training/trainer.h"
@@ -62,6 +63,7 @@ struct RunConfig {
   std::optional<MetricCompareOptions> metrics;
   std::optional<CalibrateOptions> calibrate;
   VerdictOptions verdict;
+  std::optional<SubsampleOptions> subsample;  // none: the stage is off
   FigureOptions report;
 
   // Every table's Describe and Validate, and what only holds across tables.
