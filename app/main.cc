@@ -175,8 +175,14 @@ int Main(int argc, char** argv) {
        [](Pipeline& pipeline, bool) { return pipeline.Extract(); }},
       {"probe", "linear probes of the animals' features", FileLock::Mode::kShared,
        [](Pipeline& pipeline, bool json) { return pipeline.Probe(json); }},
+      {"calibrate", "neuron-to-unit ratio and the animals' sampling curve",
+       FileLock::Mode::kShared,
+       [](Pipeline& pipeline, bool json) { return pipeline.Calibrate(json); }},
       {"compare", "mappings between animals -> scores", FileLock::Mode::kShared,
        [](Pipeline& pipeline, bool json) { return pipeline.Compare(json); }},
+      {"subsample", "R2 against the numbers of fit stimuli and of source units",
+       FileLock::Mode::kShared,
+       [](Pipeline& pipeline, bool json) { return pipeline.Subsample(json); }},
   };
   std::vector<StageArguments> arguments(std::size(stages));
   ArrayCommand arrays;

@@ -6,6 +6,7 @@
 //   extract  activations/NAME/ANIMAL.nc                   all animals in one pass, the
 //            stimuli shared by worker processes and by the ranks of mpirun or srun
 //   compare  scores/*
+//   subsample  scores/subsample.csv, where the config has a [subsample] table
 //   report   figures/*, report.html
 
 #ifndef IAT_APP_PIPELINE_H_
@@ -25,9 +26,11 @@
 #include "base/file.h"
 #include "images/packed_set.h"
 #include "report/report.h"
+#include "similarity/calibration_text.h"
 #include "similarity/compare.h"
 #include "similarity/metric_compare.h"
 #include "similarity/scope_compare.h"
+#include "similarity/verdict.h"
 
 namespace iat {
 
@@ -51,10 +54,16 @@ class Pipeline {
   absl::Status Extract();
   // Also prints the summary table (JSON when asked) to stdout.
   absl::Status Compare(bool json);
+  // scores/subsample.csv; prints it as Compare does its table (app/subsample_stage.cc).
+  // FailedPrecondition where the config has no [subsample].
+  absl::Status Subsample(bool json);
   absl::Status Report();
+  // scores/calibrate.csv and .json; prints the ratios (app/calibrate_stage.cc).
+  absl::Status Calibrate(bool json);
   // scores/probe.csv; prints it as Compare does its table (app/probe_commands.cc).
   absl::Status Probe(bool json);
-  // Train, Extract, Compare and Report.
+  // Train, Extract, Compare, Subsample and Calibrate where they are on, and Report; ends
+  // with the paper's claims.
   absl::Status Reproduce(bool json);
 
   // A worker process's whole job: "train" ANIMAL, "extract" RANK STIMULI SCOPE ANIMAL...
@@ -120,7 +129,22 @@ class Pipeline {
   // app/metrics_stage.cc; nothing when the config does not ask for metrics.
   absl::Status MeasureMetrics();
   absl::StatusOr<std::vector<MetricLine>> MetricLines() const;
-  absl::Status PrintSummary(bool json) const;
+  // app/calibrate_stage.cc. True once its files are written, or when the config does not
+  // ask for them.
+  absl::StatusOr<bool> CalibrateAll();
+  std::string CalibrationStimuli() const;
+  // None where nothing has been calibrated.
+  absl::StatusOr<std::optional<CalibrationReport>> CalibrationOfRun() const;
+  // Of every stimulus set that has a subsample.csv.
+  absl::StatusOr<std::vector<Saturation>> Saturations() const;
+  absl::StatusOr<std::vector<VerdictLine>> Verdicts() const;
+  // app/subsample_stage.cc: as CompareOne and CompareAll.
+  absl::StatusOr<bool> SubsampleOne(const std::string& stimuli_name);
+  absl::StatusOr<bool> SubsampleAll();
+  absl::Status PrintSampling(bool json) const;
+  // Draws figure 2 and adds it to the report, or a warning that its table is missing.
+  absl::Status AddFigure2(ReportData& data) const;
+  absl::Status PrintSummary(bool json, bool with_verdicts = false) const;
   absl::Status DrawAndWrite();
   std::string TrainingInWords(bool trained) const;
   TrainingQuality Quality(std::vector<std::string>& warnings) const;

@@ -11,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "app/figure1_data.h"
+#include "app/figure3_data.h"
 #include "app/pipeline.h"
 #include "app/provenance.h"
 #include "base/csv.h"
@@ -136,12 +137,20 @@ absl::Status Pipeline::Compare(bool json) {
   return PrintSummary(json);
 }
 
-absl::Status Pipeline::PrintSummary(bool json) const {
+absl::Status Pipeline::PrintSummary(bool json, bool with_verdicts) const {
   IAT_ASSIGN_OR_RETURN(const std::vector<ScoreRow> rows,
                        ReadScores(folder_ / "scores" / "compare.csv"));
   const Summary summary = Summarise(rows);
   IAT_ASSIGN_OR_RETURN(const std::vector<ScopeLine> scopes, ScopeLines());
   IAT_ASSIGN_OR_RETURN(const std::vector<MetricLine> metrics, MetricLines());
+  std::vector<VerdictLine> verdicts;
+  std::vector<Saturation> saturations;
+  std::optional<CalibrationReport> calibration;
+  if (with_verdicts) {
+    IAT_ASSIGN_OR_RETURN(saturations, Saturations());
+    IAT_ASSIGN_OR_RETURN(calibration, CalibrationOfRun());
+    IAT_ASSIGN_OR_RETURN(verdicts, Verdicts());
+  }
   if (json) {
     auto all = nlohmann::ordered_json::parse(SummaryJson(summary));
     if (!scopes.empty()) {
@@ -150,12 +159,24 @@ absl::Status Pipeline::PrintSummary(bool json) const {
     if (!metrics.empty()) {
       all["metrics"] = nlohmann::ordered_json::parse(MetricsJson(metrics));
     }
+    if (!saturations.empty()) {
+      all["saturation"] = nlohmann::ordered_json::parse(SaturationJson(saturations));
+    }
+    if (calibration) {
+      all["calibration"] = nlohmann::ordered_json::parse(CalibrationJson(*calibration));
+    }
+    if (with_verdicts) {
+      all["verdicts"] = nlohmann::ordered_json::parse(VerdictJson(verdicts));
+    }
     std::printf("%s\n", all.dump(2).c_str());
     return absl::OkStatus();
   }
   std::printf("%s\n", SummaryText(summary).c_str());
   if (!scopes.empty()) std::printf("%s\n", ScopesText(scopes).c_str());
   if (!metrics.empty()) std::printf("%s\n", MetricsText(metrics).c_str());
+  if (!saturations.empty()) std::printf("%s\n", SaturationText(saturations).c_str());
+  if (calibration) std::printf("%s\n", CalibrationText(*calibration).c_str());
+  if (with_verdicts) std::printf("%s\n", VerdictText(verdicts).c_str());
   return absl::OkStatus();
 }
 
@@ -241,6 +262,16 @@ absl::Status Pipeline::DrawAndWrite() {
   const auto figures = folder_ / "figures";
   IAT_RETURN_IF_ERROR(DrawFigure1(data.figure1, figures, config_.report));
   IAT_ASSIGN_OR_RETURN(data.figure1_svg, ReadFile(figures / "figure-1.svg"));
+  if (config_.subsample) IAT_RETURN_IF_ERROR(AddFigure2(data));
+  IAT_ASSIGN_OR_RETURN(const auto calibration, CalibrationOfRun());
+  if (calibration) {
+    const Figure3Data figure3 = MakeFigure3Data(*calibration);
+    IAT_RETURN_IF_ERROR(DrawFigure3(figure3, figures, config_.report));
+    IAT_ASSIGN_OR_RETURN(const std::string svg, ReadFile(figures / "figure-3.svg"));
+    data.figures.push_back(MakeReportFigure3(figure3, svg));
+  }
+  IAT_ASSIGN_OR_RETURN(const std::vector<VerdictLine> verdicts, Verdicts());
+  data.verdicts = MakeReportVerdicts(verdicts);
   data.config = config_.ResolvedText();
   data.provenance = GetProvenance().entries;
   data.provenance.emplace_back("written", UtcNow());
@@ -284,8 +315,13 @@ absl::Status Pipeline::Reproduce(bool json) {
   IAT_RETURN_IF_ERROR(CompareAll().status());
   IAT_RETURN_IF_ERROR(CompareScopes().status());
   IAT_RETURN_IF_ERROR(MeasureMetrics());
+  if (config_.subsample) IAT_RETURN_IF_ERROR(SubsampleAll().status());
+  IAT_RETURN_IF_ERROR(CalibrateAll().status());
   IAT_RETURN_IF_ERROR(Report());
-  return options_.dry_run ? absl::OkStatus() : PrintSummary(json);
+  if (options_.dry_run) return absl::OkStatus();
+  // As JSON one document: that of compare. iat subsample --json prints the other.
+  if (config_.subsample && !json) IAT_RETURN_IF_ERROR(PrintSampling(json));
+  return PrintSummary(json, /*with_verdicts=*/true);
 }
 
 }  // namespace iat

@@ -101,6 +101,11 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
   document.Read("compare", config.compare);
   if (document.Has("scopes")) document.Read("scopes", config.scopes.emplace());
   if (document.Has("metrics")) document.Read("metrics", config.metrics.emplace());
+  if (document.Has("calibrate")) document.Read("calibrate", config.calibrate.emplace());
+  document.Read("verdict", config.verdict);
+  if (document.Has("subsample")) {
+    document.Read("subsample", config.subsample.emplace());
+  }
   document.Read("report", config.report);
   IAT_RETURN_IF_ERROR(document.Finish());
 
@@ -138,8 +143,21 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
   }
   IAT_RETURN_IF_ERROR(At(document, "extraction", config.extraction.Validate()));
   IAT_RETURN_IF_ERROR(At(document, "compare", config.compare.Validate()));
+  if (config.subsample) {
+    IAT_RETURN_IF_ERROR(At(document, "subsample", config.subsample->Validate()));
+  }
   if (config.metrics) {
     IAT_RETURN_IF_ERROR(At(document, "metrics", config.metrics->Validate()));
+  }
+  if (config.calibrate) {
+    IAT_RETURN_IF_ERROR(At(document, "calibrate", config.calibrate->Validate()));
+    const std::string& name = config.calibrate->stimuli;
+    if (name.empty() ? config.stimuli.size() != 1 : !config.stimuli.contains(name)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          document.Place("calibrate", "stimuli"), " is \"", name,
+          "\"; expected the name of a [stimuli.NAME] table, or nothing where there is ",
+          "one only (there are ", config.stimuli.size(), ")"));
+    }
   }
   if (config.scopes) {
     IAT_RETURN_IF_ERROR(At(document, "scopes", config.scopes->Validate()));
@@ -171,6 +189,11 @@ std::string RunConfig::ResolvedText() const {
                   OptionsText(compare));
   if (scopes) absl::StrAppend(&text, "\n[scopes]\n", OptionsText(*scopes));
   if (metrics) absl::StrAppend(&text, "\n[metrics]\n", OptionsText(*metrics));
+  if (calibrate) absl::StrAppend(&text, "\n[calibrate]\n", OptionsText(*calibrate));
+  absl::StrAppend(&text, "\n[verdict]\n", OptionsText(verdict));
+  if (subsample) {
+    absl::StrAppend(&text, "\n[subsample]\n", OptionsText(*subsample));
+  }
   absl::StrAppend(&text, "\n[report]\n", OptionsText(report));
   return text;
 }

@@ -15,9 +15,12 @@
 #include "images/image_source.h"
 #include "models/vision_model.h"
 #include "report/figure1.h"
+#include "similarity/calibrate_run.h"
 #include "similarity/compare.h"
 #include "similarity/metric_compare.h"
 #include "similarity/scope_compare.h"
+#include "similarity/subsample.h"
+#include "similarity/verdict.h"
 #include "training/linear_probe.h"
 #include "training/trainer.h"
 
@@ -58,6 +61,9 @@ struct RunConfig {
   // Without the table nothing of it is done.
   std::optional<ScopeOptions> scopes;
   std::optional<MetricCompareOptions> metrics;
+  std::optional<CalibrateOptions> calibrate;
+  VerdictOptions verdict;
+  std::optional<SubsampleOptions> subsample;  // none: the stage is off
   FigureOptions report;
 
   // Every table's Describe and Validate, and what only holds across tables.

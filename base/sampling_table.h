@@ -3,7 +3,8 @@
 //
 // A row is a row of compare.csv (base/score_table.h) for one subsample of the fit stimuli
 // or of the source units, with the subsample's size in num_fit_stimuli or
-// num_source_units too.
+// num_source_units too. Columns: those that identify a row of compare.csv, then axis,
+// size, sample_seed and num_pooled_sources, then median_r2 and the other scores.
 
 #ifndef IAT_BASE_SAMPLING_TABLE_H_
 #define IAT_BASE_SAMPLING_TABLE_H_
@@ -15,6 +16,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "base/score_table.h"
 
 namespace iat {
@@ -36,6 +38,9 @@ absl::Status WriteSampling(const std::filesystem::path& path,
 std::string SamplingText(std::vector<SamplingRow> rows);
 // InvalidArgument naming file, line and column of what does not fit.
 absl::StatusOr<std::vector<SamplingRow>> ReadSampling(const std::filesystem::path& path);
+// The same from text; `name` stands for the file in messages.
+absl::StatusOr<std::vector<SamplingRow>> ParseSampling(absl::string_view text,
+                                                       absl::string_view name);
 
 }  // namespace iat
 

@@ -1,7 +1,5 @@
 #include "report/figure1.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -61,23 +59,8 @@ absl::Status CheckMarks(const std::string& panel, const std::vector<Figure1Mark>
   return absl::OkStatus();
 }
 
-std::string WithThousands(int64_t number) {
-  const std::string digits = absl::StrCat(number);
-  std::string grouped;
-  for (size_t i = 0; i < digits.size(); ++i) {
-    if (i > 0 && (digits.size() - i) % 3 == 0) grouped += ',';
-    grouped += digits[i];
-  }
-  return grouped;
-}
-
 std::string Count(int64_t number, absl::string_view singular, absl::string_view plural) {
   return absl::StrCat(WithThousands(number), " ", number == 1 ? singular : plural);
-}
-
-std::string Range(int64_t low, int64_t high) {
-  return low == high ? WithThousands(low)
-                     : absl::StrCat(WithThousands(low), " to ", WithThousands(high));
 }
 
 // What a mapping was scored on. Mappings that agree are named together: "10
@@ -129,48 +112,22 @@ std::string Animals(const Figure1Panel& panel) {
                       panel.training.empty() ? "" : "; ", panel.training);
 }
 
-// gnuplot's pictures, made in a folder of their own beside the final place.
-class DrawingFolder {
- public:
-  explicit DrawingFolder(const fs::path& folder)
-      : path_(folder / absl::StrCat(".figure-1", kTemporaryMark, ::getpid())) {}
-  DrawingFolder(const DrawingFolder&) = delete;
-  DrawingFolder& operator=(const DrawingFolder&) = delete;
-  ~DrawingFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
-
-absl::StatusOr<std::string> ReadPicture(const fs::path& path,
-                                        const std::string& program) {
-  absl::StatusOr<std::string> picture = ReadFile(path);
-  if (!picture.ok() || picture->empty()) {
-    return absl::InternalError(absl::StrCat(
-        program, " ended without an error but left no ", path.filename().string(),
-        "; was it built with its svg and pdfcairo terminals? (`", program,
-        " -e \"set terminal\"` lists them)"));
-  }
-  return picture;
-}
-
-// cairo writes the time of drawing into a PDF. The date keeps its length, so
-// that the file's table of offsets stays right.
-std::string WithoutDate(std::string pdf) {
-  constexpr absl::string_view kKey = "/CreationDate (D:";
-  constexpr absl::string_view kEpoch = "19700101000000";
-  const size_t place = pdf.find(kKey.data(), 0, kKey.size());
-  if (place != std::string::npos) {
-    pdf.replace(place + kKey.size(), kEpoch.size(), kEpoch.data(), kEpoch.size());
-  }
-  return pdf;
-}
-
 }  // namespace
+
+std::string WithThousands(int64_t number) {
+  const std::string digits = absl::StrCat(number);
+  std::string grouped;
+  for (size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0) grouped += ',';
+    grouped += digits[i];
+  }
+  return grouped;
+}
+
+std::string Range(int64_t low, int64_t high) {
+  return low == high ? WithThousands(low)
+                     : absl::StrCat(WithThousands(low), " to ", WithThousands(high));
+}
 
 std::string MappingLabel(const std::string& mapping, const std::string& stage) {
   static const auto& mappings = *new std::map<std::string, std::string>{
@@ -287,21 +244,8 @@ std::string Figure1Caption(const Figure1Data& data) {
 absl::Status DrawFigure1(const Figure1Data& data, const fs::path& folder,
                          const FigureOptions& options) {
   IAT_RETURN_IF_ERROR(ValidateFigure1(data));
-  const std::string csv = Figure1Csv(data);
-  const std::string script = Figure1Script(data, options);
-  const DrawingFolder drawing(folder);
-  IAT_RETURN_IF_ERROR(WriteFileAtomically(drawing.path() / "figure-1.csv", csv));
-  IAT_RETURN_IF_ERROR(WriteFileAtomically(drawing.path() / "figure-1.gp", script));
-  IAT_RETURN_IF_ERROR(RunGnuplot(options.gnuplot, drawing.path(), "figure-1.gp"));
-  IAT_ASSIGN_OR_RETURN(const std::string svg,
-                       ReadPicture(drawing.path() / "figure-1.svg", options.gnuplot));
-  IAT_ASSIGN_OR_RETURN(std::string pdf,
-                       ReadPicture(drawing.path() / "figure-1.pdf", options.gnuplot));
-  IAT_RETURN_IF_ERROR(WriteFileAtomically(folder / "figure-1.csv", csv));
-  IAT_RETURN_IF_ERROR(WriteFileAtomically(folder / "figure-1.gp", script));
-  IAT_RETURN_IF_ERROR(
-      WriteFileAtomically(folder / "figure-1.pdf", WithoutDate(std::move(pdf))));
-  return WriteFileAtomically(folder / "figure-1.svg", svg);
+  return DrawWithGnuplot(options.gnuplot, folder, "figure-1", Figure1Csv(data),
+                         Figure1Script(data, options));
 }
 
 }  // namespace iat

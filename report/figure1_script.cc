@@ -9,10 +9,10 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
-#include "absl/strings/str_split.h"
 #include "base/csv.h"
 #include "report/axis.h"
 #include "report/gnuplot.h"
+#include "report/gnuplot_page.h"
 
 namespace iat {
 namespace {
@@ -68,8 +68,6 @@ uint32_t Tint(uint32_t colour, double weight) {
   }
   return tint;
 }
-
-std::string Colour(uint32_t colour) { return absl::StrFormat("'#%06X'", colour); }
 
 // Where a series stands inside its layer, layers being 1 apart.
 constexpr double kLayerWidth = 0.84;
@@ -153,27 +151,9 @@ std::string LayerTics(const std::vector<std::string>& layers) {
   return absl::StrJoin(tics, ", ");
 }
 
-// Millimetres from the figure's left and top edge, written as gnuplot's screen
-// fractions.
-class Page {
- public:
-  Page(double width_mm, double height_mm) : width_(width_mm), height_(height_mm) {}
-  double width() const { return width_; }
-  std::string X(double mm) const { return absl::StrFormat("%.5f", mm / width_); }
-  std::string Y(double mm) const { return absl::StrFormat("%.5f", 1 - mm / height_); }
-  std::string At(double x_mm, double y_mm) const {
-    return absl::StrCat("screen ", X(x_mm), ", screen ", Y(y_mm));
-  }
-
- private:
-  double width_, height_;
-};
-
 constexpr absl::string_view kCross = "pt 2 ps 0.8 lc rgb 'black'";
 // Arrows with square heads: gnuplot's own error bars paint a white disc on the mark.
 constexpr absl::string_view kBar = "heads size screen 0.003,90 lw 1 lc rgb 'black'";
-constexpr double kFontPoints = 8;
-constexpr double kLargeFontPoints = 10;
 constexpr double kLeftMm = 20;
 constexpr double kRightMm = 2;
 constexpr double kTopMm = 1.5;
@@ -205,7 +185,7 @@ class Legend {
   }
   int NumRows() const { return (NumEntries() + num_columns_ - 1) / num_columns_; }
 
-  std::string Script(const Page& page, double top_mm) const {
+  std::string Script(const GnuplotPage& page, double top_mm) const {
     std::string script;
     int entry = 0;
     const double column_mm = (page.width() - kLeftMm - kRightMm) / num_columns_;
@@ -227,7 +207,7 @@ class Legend {
     for (size_t i = 0; i < all_series_.size(); ++i) {
       add(all_series_[i].label,
           absl::StrFormat("pt %d ps %g lc rgb %s", styles_[i].point_type,
-                          styles_[i].point_size, Colour(styles_[i].colour)));
+                          styles_[i].point_size, GnuplotColour(styles_[i].colour)));
     }
     if (has_pair_) add("an ordered pair of animals", "pt 7 ps 0.35 lc rgb '#999999'");
     const auto [x, y] =
@@ -309,7 +289,7 @@ class PanelPlots {
                         " noenhanced");
   }
   std::string Paint(size_t series, double weight) const {
-    return Colour(Tint(styles_[series].colour, weight * panel_.colour_weight));
+    return GnuplotColour(Tint(styles_[series].colour, weight * panel_.colour_weight));
   }
 
   const PanelOfFigure& panel_;
@@ -319,7 +299,8 @@ class PanelPlots {
 
 // Axes and headings around the columns.
 std::string PanelScript(const Figure1Data& data, const PanelOfFigure& panel,
-                        const std::string& letter, const Page& page, double top_mm) {
+                        const std::string& letter, const GnuplotPage& page,
+                        double top_mm) {
   const Axis axis = panel.permuted ? AxisAround(ValuesOf(*panel.marks), 3, 0.02)
                                    : AxisAround(ValuesOf(*panel.marks), 6, 0.01);
   const double plot_top = top_mm + kHeadingMm;
@@ -355,22 +336,6 @@ std::string PanelScript(const Figure1Data& data, const PanelOfFigure& panel,
   }
   return absl::StrCat(script, PanelPlots(data, panel).Script(),
                       "  unset label\n  unset arrow\n");
-}
-
-// Comment lines no longer than the eye likes.
-std::string Comment(absl::string_view text) {
-  std::string comment = "#";
-  size_t column = 1;
-  for (const absl::string_view word :
-       absl::StrSplit(text, absl::ByAnyChar(" \n\r\t"), absl::SkipEmpty())) {
-    if (column + 1 + word.size() > 88) {
-      absl::StrAppend(&comment, "\n#");
-      column = 1;
-    }
-    absl::StrAppend(&comment, " ", word);
-    column += 1 + word.size();
-  }
-  return absl::StrCat(comment, "\n");
 }
 
 }  // namespace
@@ -478,11 +443,11 @@ std::string Figure1Script(const Figure1Data& data, const FigureOptions& options)
   for (const PanelOfFigure& panel : panels) {
     height += kHeadingMm + panel.height_mm + kTicsMm;
   }
-  const Page page(options.width_mm, height);
+  const GnuplotPage page(options.width_mm, height);
   const std::vector<std::string> layers = Figure1LayersOf(data);
 
   std::string script = absl::StrCat(
-      Comment(Figure1Caption(data)),
+      GnuplotComment(Figure1Caption(data)),
       "#\n# gnuplot 5.4 or newer: `gnuplot figure-1.gp` here reads figure-1.csv and "
       "writes\n"
       "# figure-1.svg and figure-1.pdf. Colours: Okabe & Ito.\n\n"
@@ -508,22 +473,7 @@ std::string Figure1Script(const Figure1Data& data, const FigureOptions& options)
                                     "'#F5F5F5'\n",
                                     i, i + 1));
   }
-  constexpr double kPixelsPerMm = 96 / 25.4;
-  constexpr double kPixelsPerPoint = 96.0 / 72;
-  absl::StrAppend(
-      &script, "\ndo for [format in 'svg pdf'] {\n  if (format eq 'svg') {\n",
-      absl::StrFormat("    set terminal svg enhanced size %d,%d font 'Helvetica,%.4g' "
-                      "background rgb 'white' name 'figure1'\n"
-                      "    large = 'Helvetica,%.4g'\n",
-                      std::lround(options.width_mm * kPixelsPerMm),
-                      std::lround(height * kPixelsPerMm), kFontPoints * kPixelsPerPoint,
-                      kLargeFontPoints * kPixelsPerPoint),
-      "  } else {\n",
-      absl::StrFormat("    set terminal pdfcairo enhanced size %.5gcm,%.5gcm font "
-                      "'Helvetica,%g' background rgb 'white'\n"
-                      "    large = 'Helvetica,%g'\n",
-                      options.width_mm / 10, height / 10, kFontPoints, kLargeFontPoints),
-      "  }\n  set output 'figure-1.'.format\n  set multiplot\n");
+  absl::StrAppend(&script, BeginDrawing("figure-1", page));
   if (data.simulated) {
     absl::StrAppend(&script, "  set label '{/:Bold SIMULATED DATA}' at ",
                     page.At(options.width_mm / 2, kTopMm + kSimulatedMm / 2),
@@ -537,7 +487,7 @@ std::string Figure1Script(const Figure1Data& data, const FigureOptions& options)
                     PanelScript(data, panel, std::string(1, letter++), page, top));
     top += kHeadingMm + panel.height_mm + kTicsMm;
   }
-  absl::StrAppend(&script, "  unset multiplot\n  unset output\n}\n");
+  absl::StrAppend(&script, EndDrawing());
   return script;
 }
 

@@ -1,8 +1,9 @@
-// What figure1.cc and figure1_script.cc share.
+// What figure1.cc, figure1_script.cc and other parts of the report share.
 
 #ifndef IAT_REPORT_FIGURE1_SCRIPT_H_
 #define IAT_REPORT_FIGURE1_SCRIPT_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,11 @@ std::vector<std::string> Figure1LayersOf(const Figure1Data& data);
 
 // The mapping whose null control `mapping` is: "ridge" of "ridge_permuted".
 std::string WithoutPermuted(const std::string& mapping);
+
+// 12345 as "12,345".
+std::string WithThousands(int64_t number);
+// "64 to 384", or "64" where both are the same.
+std::string Range(int64_t low, int64_t high);
 
 // 0.953, −0.010, or "no value".
 std::string ShownR2(double r2);

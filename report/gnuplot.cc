@@ -8,12 +8,14 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
+#include "base/file.h"
 #include "base/status.h"
 
 namespace iat {
@@ -63,6 +65,47 @@ std::string ReadAll(int descriptor) {
     if (count <= 0) return text;
     text.append(buffer.data(), count);
   }
+}
+
+// gnuplot's pictures, made in a folder of their own beside the final place.
+class DrawingFolder {
+ public:
+  DrawingFolder(const std::filesystem::path& folder, const std::string& name)
+      : path_(folder / absl::StrCat(".", name, kTemporaryMark, ::getpid())) {}
+  DrawingFolder(const DrawingFolder&) = delete;
+  DrawingFolder& operator=(const DrawingFolder&) = delete;
+  ~DrawingFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+absl::StatusOr<std::string> ReadPicture(const std::filesystem::path& path,
+                                        const std::string& program) {
+  absl::StatusOr<std::string> picture = ReadFile(path);
+  if (!picture.ok() || picture->empty()) {
+    return absl::InternalError(absl::StrCat(
+        program, " ended without an error but left no ", path.filename().string(),
+        "; was it built with its svg and pdfcairo terminals? (`", program,
+        " -e \"set terminal\"` lists them)"));
+  }
+  return picture;
+}
+
+// cairo writes the time of drawing into a PDF. The date keeps its length, so
+// that the file's table of offsets stays right.
+std::string WithoutDate(std::string pdf) {
+  constexpr absl::string_view kKey = "/CreationDate (D:";
+  constexpr absl::string_view kEpoch = "19700101000000";
+  const size_t place = pdf.find(kKey.data(), 0, kKey.size());
+  if (place != std::string::npos) {
+    pdf.replace(place + kKey.size(), kEpoch.size(), kEpoch.data(), kEpoch.size());
+  }
+  return pdf;
 }
 
 }  // namespace
@@ -124,6 +167,24 @@ std::string GnuplotString(absl::string_view text) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
   }
   return quoted;
+}
+
+absl::Status DrawWithGnuplot(const std::string& program,
+                             const std::filesystem::path& folder, const std::string& name,
+                             const std::string& csv, const std::string& script) {
+  const DrawingFolder drawing(folder, name);
+  IAT_RETURN_IF_ERROR(WriteFileAtomically(drawing.path() / (name + ".csv"), csv));
+  IAT_RETURN_IF_ERROR(WriteFileAtomically(drawing.path() / (name + ".gp"), script));
+  IAT_RETURN_IF_ERROR(RunGnuplot(program, drawing.path(), name + ".gp"));
+  IAT_ASSIGN_OR_RETURN(const std::string svg,
+                       ReadPicture(drawing.path() / (name + ".svg"), program));
+  IAT_ASSIGN_OR_RETURN(std::string pdf,
+                       ReadPicture(drawing.path() / (name + ".pdf"), program));
+  IAT_RETURN_IF_ERROR(WriteFileAtomically(folder / (name + ".csv"), csv));
+  IAT_RETURN_IF_ERROR(WriteFileAtomically(folder / (name + ".gp"), script));
+  IAT_RETURN_IF_ERROR(
+      WriteFileAtomically(folder / (name + ".pdf"), WithoutDate(std::move(pdf))));
+  return WriteFileAtomically(folder / (name + ".svg"), svg);
 }
 
 }  // namespace iat

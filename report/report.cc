@@ -466,9 +466,10 @@ absl::StatusOr<std::string> ReportHtml(const ReportData& data) {
   return PageHtml(
       absl::StrCat(data.title, ": inter-animal transforms"), data.title,
       "Inter-animal transforms: how well one animal's responses map onto another's",
-      absl::StrCat(AlertsHtml(data), SummaryHtml(data), FigureHtml(data.figure1, svg),
-                   TablesHtml(data.figure1), figures, FurtherTablesHtml(data.tables),
-                   TrainingHtml(data.training), RunHtml(data)));
+      absl::StrCat(AlertsHtml(data), SummaryHtml(data), VerdictsHtml(data.verdicts),
+                   FigureHtml(data.figure1, svg), TablesHtml(data.figure1), figures,
+                   FurtherTablesHtml(data.tables), TrainingHtml(data.training),
+                   RunHtml(data)));
 }
 
 absl::Status WriteReport(const std::filesystem::path& path, const ReportData& data) {

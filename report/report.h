@@ -26,6 +26,7 @@
 #include "absl/status/statusor.h"
 #include "report/figure1.h"
 #include "report/report_figure.h"
+#include "report/verdict_section.h"
 
 namespace iat {
 
@@ -94,6 +95,7 @@ struct ReportData {
   std::vector<ReportFigure> figures = {};  // after figure 1's tables, in this order
   std::vector<ReportTable> tables = {};    // after the figures
   std::vector<Contrast> contrasts;
+  std::vector<ReportVerdict> verdicts = {};  // of the paper's claims, below the summary
   TrainingQuality training;
   std::vector<std::string> warnings;  // shown at the top
   std::string config;                 // the resolved TOML

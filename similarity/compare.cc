@@ -1,8 +1,5 @@
 #include "similarity/compare.h"
 
-#include <chrono>
-#include <thread>
-
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/parallel.h"
@@ -10,21 +7,9 @@
 #include "similarity/compare_outputs.h"
 #include "similarity/compare_runner.h"
 #include "similarity/compare_world.h"
+#include "similarity/score_part.h"
 
 namespace iat {
-namespace {
-
-// Locks are held for as long as it takes to write the outputs.
-absl::StatusOr<FileLock> WaitForLock(const std::filesystem::path& path) {
-  while (true) {
-    auto lock = FileLock::TryAcquire(path, FileLock::Mode::kExclusive);
-    if (lock.ok() || !absl::IsFailedPrecondition(lock.status())) return lock;
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-}
-
-}  // namespace
-
 absl::StatusOr<ComparePlan> PlanCompare(const CompareOptions& options,
                                         const CompareInput& input,
                                         const std::filesystem::path& scores_folder) {
@@ -48,7 +33,8 @@ absl::StatusOr<CompareResult> RunCompare(const CompareOptions& options,
   result.num_reused = NumFinishedCells(world, scores_folder);
   IAT_RETURN_IF_ERROR(RunMissingCells(options, world, scores_folder, control));
   // Two ranks that end together both find every part, and write the same bytes.
-  IAT_ASSIGN_OR_RETURN(const FileLock lock, WaitForLock(scores_folder / "assemble.lock"));
+  IAT_ASSIGN_OR_RETURN(const FileLock lock,
+                       LockForAssembly(scores_folder / "assemble.lock"));
   result.complete = NumFinishedCells(world, scores_folder) == result.num_cells;
   if (result.complete) {
     IAT_ASSIGN_OR_RETURN(result.rows, AssembleOutputs(world, input, scores_folder));

@@ -133,26 +133,6 @@ std::string PairedCsv(const CompareWorld& world, absl::string_view stimuli,
   return text;
 }
 
-// Parts of options that have changed since.
-absl::Status RemoveOtherParts(const CompareWorld& world, const fs::path& scores_folder) {
-  std::set<std::string> wanted;
-  for (const CompareCell& cell : world.cells) {
-    wanted.insert(cell.PartPath(scores_folder).filename().string());
-  }
-  std::error_code error;
-  std::vector<fs::path> other;
-  for (fs::directory_iterator it(scores_folder / "parts", error), end;
-       !error && it != end; it.increment(error)) {
-    if (it->path().extension() == ".part" &&
-        wanted.count(it->path().filename().string()) == 0) {
-      other.push_back(it->path());
-    }
-  }
-  for (const fs::path& path : other) fs::remove(path, error);
-  if (error) return ErrnoStatus(error.value(), (scores_folder / "parts").string());
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 absl::StatusOr<std::vector<ScoreRow>> AssembleOutputs(const CompareWorld& world,
@@ -176,7 +156,11 @@ absl::StatusOr<std::vector<ScoreRow>> AssembleOutputs(const CompareWorld& world,
   IAT_RETURN_IF_ERROR(WriteFileAtomically(scores_folder / "paired.csv",
                                           PairedCsv(world, input.stimuli, parts)));
   IAT_RETURN_IF_ERROR(WriteScores(scores_folder / "compare.csv", rows));
-  IAT_RETURN_IF_ERROR(RemoveOtherParts(world, scores_folder));
+  std::set<std::string> wanted;
+  for (const CompareCell& cell : world.cells) {
+    wanted.insert(cell.PartPath(scores_folder).filename().string());
+  }
+  IAT_RETURN_IF_ERROR(RemoveOtherParts(scores_folder / "parts", wanted));
   return rows;
 }
 

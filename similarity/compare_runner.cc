@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <numeric>
@@ -11,11 +10,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/parallel.h"
-#include "base/random.h"
 #include "base/status.h"
 #include "similarity/mapping.h"
 #include "similarity/r2.h"
 #include "similarity/score_part.h"
+#include "similarity/split.h"
+#include "similarity/tap_cache.h"
 
 namespace iat {
 namespace {
@@ -25,75 +25,6 @@ namespace fs = std::filesystem;
 bool IsFinished(const CompareCell& cell, const fs::path& scores_folder) {
   return ReadScorePart(cell.PartPath(scores_folder), cell.fingerprint).ok();
 }
-
-// Activations in memory, read when first wanted, dropped when nobody will want them
-// again.
-class TapCache {
- public:
-  explicit TapCache(const CompareWorld& world) : world_(world) {}
-
-  // Says that one more Get of this tap is to come.
-  void Expect(size_t animal, const Tap& tap) {
-    ++entries_[{animal, tap.Name()}].expected;
-  }
-
-  absl::StatusOr<std::shared_ptr<const ActivationMatrix>> Get(size_t animal,
-                                                              const Tap& tap) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    Entry& entry = entries_[{animal, tap.Name()}];
-    if (entry.values == nullptr) {
-      IAT_ASSIGN_OR_RETURN(ActivationMatrix values,
-                           world_.animals[animal].file.Read(tap));
-      entry.values = std::make_shared<const ActivationMatrix>(std::move(values));
-    }
-    std::shared_ptr<const ActivationMatrix> result = entry.values;
-    if (--entry.expected == 0) entry.values.reset();
-    return result;
-  }
-
- private:
-  struct Entry {
-    int64_t expected = 0;
-    std::shared_ptr<const ActivationMatrix> values;
-  };
-  const CompareWorld& world_;
-  std::mutex mutex_;
-  std::map<std::pair<size_t, std::string>, Entry> entries_;
-};
-
-// Stimuli (rows of CompareWorld::stimulus_ids) x units, in float64.
-Eigen::MatrixXd Gather(const ActivationMatrix& values, const ComparedAnimal& animal,
-                       const std::vector<int64_t>& stimuli,
-                       const std::vector<int64_t>& units) {
-  Eigen::MatrixXd gathered(stimuli.size(), units.size());
-  for (size_t i = 0; i < stimuli.size(); ++i) {
-    const float* row = values.row(animal.row_of_stimulus[stimuli[i]]).data();
-    for (size_t j = 0; j < units.size(); ++j) gathered(i, j) = row[units[j]];
-  }
-  return gathered;
-}
-
-// The target's stimuli in a permuted cell: fit and test rows shuffled together, so
-// that the order of the file plays no part.
-Split PermutedSplit(const Split& split, const CompareCell& cell,
-                    const ComparedAnimal& target, int64_t sample_seed) {
-  std::vector<int64_t> rows = split.fit;
-  rows.insert(rows.end(), split.test.begin(), split.test.end());
-  RandomStream stream(
-      sample_seed,
-      absl::StrCat("permuted targets/", target.name(), "/", cell.target_tap.layer),
-      static_cast<uint64_t>(split.split_seed));
-  stream.Shuffle(rows);
-  Split permuted = split;
-  std::copy_n(rows.begin(), split.fit.size(), permuted.fit.begin());
-  std::copy(rows.begin() + static_cast<int64_t>(split.fit.size()), rows.end(),
-            permuted.test.begin());
-  return permuted;
-}
-
-// Target units that are fitted together by mappings that fit them alone. Fixed, so that
-// results are a function of the cell.
-constexpr size_t kUnitsTogether = 2048;
 
 // The mappings of one cell, scored on its units.
 class CellScorer {
@@ -105,7 +36,9 @@ class CellScorer {
       : options_(options),
         cell_(cell),
         target_(world.animals[cell.target]),
-        rows_(cell.permuted ? PermutedSplit(split, cell, target_, options.sample_seed)
+        rows_(cell.permuted ? PermutedSplit(split, options.sample_seed,
+                                            absl::StrCat(target_.name(), "/",
+                                                         cell.target_tap.layer))
                             : split),
         target_values_(target_values),
         source_(source),
@@ -201,7 +134,7 @@ class Runner {
         world_(world),
         scores_folder_(scores_folder),
         control_(control),
-        cache_(world) {}
+        cache_(world.animals) {}
 
   absl::Status Run() {
     std::vector<std::vector<size_t>> todo;

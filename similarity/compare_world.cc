@@ -57,40 +57,6 @@ absl::Status SameStimuli(const ActivationFile& first, const ActivationFile& othe
                    "\"); extract both with the same stimulus list"));
 }
 
-absl::Status SameFamily(const ActivationFile& first, const ActivationFile& other) {
-  const auto differ = [&](absl::string_view what, absl::string_view a,
-                          absl::string_view b) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        other.path().string(), ": ", what, " is \"", b, "\", that of ",
-        first.path().string(), " is \"", a, "\"; animals of one family must agree"));
-  };
-  const ActivationMetadata &a = first.metadata(), &b = other.metadata();
-  if (a.architecture != b.architecture) {
-    return differ("architecture", a.architecture, b.architecture);
-  }
-  if (a.scope != b.scope) return differ("scope", a.scope, b.scope);
-  if (a.preprocessing != b.preprocessing) {
-    return differ("preprocessing", a.preprocessing, b.preprocessing);
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<int64_t> NumUnits(const ActivationFile& file, const std::string& layer) {
-  IAT_ASSIGN_OR_RETURN(const UnitCoordinates units, file.Units(layer));
-  return static_cast<int64_t>(units.channel.size());
-}
-
-// A seeded sample of `cap` of the units in `from` (all when cap is 0), ascending.
-std::vector<int64_t> SampleUnits(std::vector<int64_t> from, int64_t cap,
-                                 int64_t sample_seed, absl::string_view purpose) {
-  if (cap <= 0 || cap >= static_cast<int64_t>(from.size())) return from;
-  RandomStream stream(sample_seed, purpose);
-  stream.Shuffle(from);
-  from.resize(cap);
-  std::sort(from.begin(), from.end());
-  return from;
-}
-
 // One file of each animal that takes part, in order.
 absl::StatusOr<std::vector<size_t>> LoadFiles(
     const std::vector<std::filesystem::path>& paths, const CompareOptions& options,
@@ -363,6 +329,39 @@ absl::Status AddFamily(const CompareOptions& options, const CompareInput& input,
 }
 
 }  // namespace
+
+absl::Status SameFamily(const ActivationFile& first, const ActivationFile& other) {
+  const auto differ = [&](absl::string_view what, absl::string_view a,
+                          absl::string_view b) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        other.path().string(), ": ", what, " is \"", b, "\", that of ",
+        first.path().string(), " is \"", a, "\"; animals of one family must agree"));
+  };
+  const ActivationMetadata &a = first.metadata(), &b = other.metadata();
+  if (a.architecture != b.architecture) {
+    return differ("architecture", a.architecture, b.architecture);
+  }
+  if (a.scope != b.scope) return differ("scope", a.scope, b.scope);
+  if (a.preprocessing != b.preprocessing) {
+    return differ("preprocessing", a.preprocessing, b.preprocessing);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int64_t> NumUnits(const ActivationFile& file, const std::string& layer) {
+  IAT_ASSIGN_OR_RETURN(const UnitCoordinates units, file.Units(layer));
+  return static_cast<int64_t>(units.channel.size());
+}
+
+std::vector<int64_t> SampleUnits(std::vector<int64_t> from, int64_t cap,
+                                 int64_t sample_seed, absl::string_view purpose) {
+  if (cap <= 0 || cap >= static_cast<int64_t>(from.size())) return from;
+  RandomStream stream(sample_seed, purpose);
+  stream.Shuffle(from);
+  from.resize(cap);
+  std::sort(from.begin(), from.end());
+  return from;
+}
 
 std::string CompareCell::Name(const std::vector<ComparedAnimal>& animals) const {
   std::string taps = source_tap.Name();

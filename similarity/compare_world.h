@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "base/activation_file.h"
 #include "similarity/compare.h"
 #include "similarity/compare_options.h"
@@ -49,6 +50,16 @@ struct CompareWorld {
 
   const Split& SplitOf(const CompareCell& cell) const;
 };
+
+// InvalidArgument naming the file and the first of architecture, scope and preprocessing
+// in which it differs from `first`.
+absl::Status SameFamily(const ActivationFile& first, const ActivationFile& other);
+
+absl::StatusOr<int64_t> NumUnits(const ActivationFile& file, const std::string& layer);
+
+// A seeded sample of `cap` of the units in `from` (all when cap is 0), ascending.
+std::vector<int64_t> SampleUnits(std::vector<int64_t> from, int64_t cap,
+                                 int64_t sample_seed, absl::string_view purpose);
 
 absl::StatusOr<CompareWorld> MakeCompareWorld(const CompareOptions& options,
                                               const CompareInput& input);

@@ -14,10 +14,6 @@ namespace {
 // Rows of Z that are worked on at a time: 512 x 256 doubles are 1 MiB.
 constexpr Eigen::Index kRowTile = 512;
 
-// A stimulus with all the leverage is fitted whatever its value; the division must
-// not be by zero.
-constexpr double kSmallestFreedom = 1e-12;
-
 // Where the training error is a smaller share of the variance, float32 residuals are
 // too coarse to choose a penalty by.
 constexpr double kSmallestFloatError = 1e-4;
@@ -38,19 +34,15 @@ struct ErrorProblem {
 // Squared residuals at one penalty of the targets in `columns`, summed with each
 // column of `weights` (stimuli x any number): columns x that number.
 template <typename Scalar>
-Eigen::MatrixXd WeightedErrors(const SourceBasis& basis,
+Eigen::MatrixXd WeightedErrors(const RidgeCoordinates& source,
                                const ErrorProblem<Scalar>& problem,
                                const Eigen::MatrixXd& projected,
                                const std::vector<Eigen::Index>& columns, double penalty,
                                const Matrix<Scalar>& weights) {
   const Eigen::Index n = problem.z.rows(), r = problem.z.cols();
   const Eigen::Index m = static_cast<Eigen::Index>(columns.size());
-  const Eigen::ArrayXd inverse = basis.InverseCurvature(penalty);
-  Matrix<Scalar> coefficients(r, m);
-  for (Eigen::Index j = 0; j < m; ++j) {
-    coefficients.col(j) =
-        (projected.col(columns[j]).array() * inverse).template cast<Scalar>();
-  }
+  const Matrix<Scalar> coefficients =
+      source.Solve(penalty, projected(Eigen::all, columns)).template cast<Scalar>();
   Eigen::MatrixXd errors = Eigen::MatrixXd::Zero(m, weights.cols());
   Matrix<Scalar> squares = Matrix<Scalar>::Zero(kRowTile, m);  // stays 0 without an axis
   Matrix<Scalar> sums(m, weights.cols());
@@ -78,11 +70,11 @@ Eigen::MatrixXd WeightedErrors(const SourceBasis& basis,
 template <typename Scalar>
 class LeaveOneOutSearch {
  public:
-  LeaveOneOutSearch(const SourceBasis& basis, const ErrorProblem<Scalar>& problem,
+  LeaveOneOutSearch(const RidgeCoordinates& source, const ErrorProblem<Scalar>& problem,
                     const Eigen::MatrixXd& projected,
                     const std::vector<double>& penalties, const Eigen::MatrixXd& freedom,
                     const Eigen::MatrixXd& training)
-      : basis_(basis),
+      : source_(source),
         problem_(problem),
         projected_(projected),
         penalties_(penalties),
@@ -129,7 +121,7 @@ class LeaveOneOutSearch {
 
   void Evaluate(Eigen::Index penalty, const std::vector<Eigen::Index>& members,
                 std::map<Eigen::Index, Target>& targets) {
-    const Eigen::MatrixXd errors = WeightedErrors(basis_, problem_, projected_, members,
+    const Eigen::MatrixXd errors = WeightedErrors(source_, problem_, projected_, members,
                                                   penalties_[penalty], weights_);
     for (size_t c = 0; c < members.size(); ++c) {
       Target& target = targets[members[c]];
@@ -166,7 +158,7 @@ class LeaveOneOutSearch {
     return open;
   }
 
-  const SourceBasis& basis_;
+  const RidgeCoordinates& source_;
   const ErrorProblem<Scalar>& problem_;
   const Eigen::MatrixXd& projected_;
   const std::vector<double>& penalties_;
@@ -176,52 +168,59 @@ class LeaveOneOutSearch {
   Matrix<Scalar> weights_;  // 1 / (1 - h)^2 at every penalty, then ones
 };
 
-// Training errors without predictions, penalties x targets:
-//   ||y - Z b||^2 = ||y||^2 - sum_k q_k^2 (s_k + 2 penalty) / (s_k + penalty)^2.
-// Cancellation leaves them uncertain by rounding of ||y||^2.
-Eigen::MatrixXd TrainingErrors(const SourceBasis& basis, const Eigen::RowVectorXd& total,
-                               const Eigen::MatrixXd& projected,
-                               const std::vector<double>& penalties) {
-  Eigen::MatrixXd shrinkage(basis.rank(), penalties.size());
+}  // namespace
+
+Eigen::MatrixXd PrincipalCoordinates::Solve(double penalty, Eigen::MatrixXd b) const {
+  const Eigen::ArrayXd inverse = (eigenvalues_.array() + penalty).inverse();
+  b.array().colwise() *= inverse;
+  return b;
+}
+
+Eigen::MatrixXd PrincipalCoordinates::Freedom(
+    const std::vector<double>& penalties) const {
+  const Eigen::Index n = rotated_.rows(), r = rotated_.cols();
+  const Eigen::Index num_penalties = static_cast<Eigen::Index>(penalties.size());
+  Eigen::MatrixXd inverse(r, num_penalties);
+  for (Eigen::Index l = 0; l < num_penalties; ++l) {
+    inverse.col(l) = (eigenvalues_.array() + penalties[l]).inverse();
+  }
+  Eigen::MatrixXd leverage(n, num_penalties);
+  for (Eigen::Index first = 0; first < n; first += kRowTile) {
+    const Eigen::Index rows = std::min(kRowTile, n - first);
+    leverage.middleRows(first, rows) =
+        Product(rotated_.middleRows(first, rows).cwiseAbs2(), inverse);
+  }
+  return (1.0 - 1.0 / static_cast<double>(n) - leverage.array()).max(kSmallestFreedom);
+}
+
+// ||y - Z b||^2 = ||y||^2 - sum_k q_k^2 (s_k + 2 penalty) / (s_k + penalty)^2.
+Eigen::MatrixXd PrincipalCoordinates::TrainingErrors(
+    const Eigen::RowVectorXd& total, const Eigen::MatrixXd& projected,
+    const std::vector<double>& penalties) const {
+  Eigen::MatrixXd shrinkage(eigenvalues_.size(), penalties.size());
   for (size_t l = 0; l < penalties.size(); ++l) {
-    const Eigen::ArrayXd inverse = basis.InverseCurvature(penalties[l]);
-    shrinkage.col(l) =
-        (basis.eigenvalues().array() + 2.0 * penalties[l]) * inverse.square();
+    const Eigen::ArrayXd inverse = (eigenvalues_.array() + penalties[l]).inverse();
+    shrinkage.col(l) = (eigenvalues_.array() + 2.0 * penalties[l]) * inverse.square();
   }
   Eigen::MatrixXd training = -TransposedProduct(shrinkage, projected.cwiseAbs2());
   training.rowwise() += total;
   return training.cwiseMax(0.0);
 }
 
-}  // namespace
-
 Eigen::MatrixXd Freedom(const SourceBasis& basis, const std::vector<double>& penalties) {
-  const Eigen::MatrixXd& z = basis.rotated();
-  const Eigen::Index n = z.rows(), r = z.cols();
-  const Eigen::Index num_penalties = static_cast<Eigen::Index>(penalties.size());
-  Eigen::MatrixXd inverse(r, num_penalties);
-  for (Eigen::Index l = 0; l < num_penalties; ++l) {
-    inverse.col(l) = basis.InverseCurvature(penalties[l]);
-  }
-  Eigen::MatrixXd leverage(n, num_penalties);
-  for (Eigen::Index first = 0; first < n; first += kRowTile) {
-    const Eigen::Index rows = std::min(kRowTile, n - first);
-    leverage.middleRows(first, rows) =
-        Product(z.middleRows(first, rows).cwiseAbs2(), inverse);
-  }
-  return (1.0 - 1.0 / static_cast<double>(n) - leverage.array()).max(kSmallestFreedom);
+  return PrincipalCoordinates(basis).Freedom(penalties);
 }
 
-std::vector<Eigen::Index> ChooseByLeaveOneOut(const SourceBasis& basis,
+std::vector<Eigen::Index> ChooseByLeaveOneOut(const RidgeCoordinates& source,
                                               const Eigen::MatrixXd& target,
                                               const Eigen::MatrixXd& projected,
                                               const std::vector<double>& penalties) {
   const Eigen::Index t = target.cols();
   std::vector<Eigen::Index> choice(t, 0);
   if (penalties.size() == 1) return choice;
-  const Eigen::MatrixXd freedom = Freedom(basis, penalties);
+  const Eigen::MatrixXd freedom = source.Freedom(penalties);
   const Eigen::RowVectorXd total = target.colwise().squaredNorm();
-  const Eigen::MatrixXd training = TrainingErrors(basis, total, projected, penalties);
+  const Eigen::MatrixXd training = source.TrainingErrors(total, projected, penalties);
 
   // Float32 weights of a stimulus that is all leverage would be out of range.
   const bool float_freedom = freedom.minCoeff() > kSmallestFloatError;
@@ -234,16 +233,16 @@ std::vector<Eigen::Index> ChooseByLeaveOneOut(const SourceBasis& basis,
   if (!coarse.empty()) {
     // In units of one deviation: float32 holds less range than activations may have.
     const double source_scale =
-        std::sqrt(basis.mean_eigenvalue() / static_cast<double>(basis.num_stimuli()));
+        std::sqrt(source.mean_eigenvalue() / static_cast<double>(target.rows()));
     Eigen::RowVectorXd target_scale = total.cwiseSqrt();
     for (double& scale : target_scale) scale = scale > 0.0 ? 1.0 / scale : 0.0;
     const Eigen::MatrixXd scaled_projected =
         projected * target_scale.asDiagonal() * source_scale;
     const Eigen::MatrixXd scaled_training =
         training * target_scale.cwiseAbs2().asDiagonal();
-    const ErrorProblem<float> problem{(basis.rotated() / source_scale).cast<float>(),
+    const ErrorProblem<float> problem{(source.rotated() / source_scale).cast<float>(),
                                       (target * target_scale.asDiagonal()).cast<float>()};
-    LeaveOneOutSearch<float>(basis, problem, scaled_projected, penalties, freedom,
+    LeaveOneOutSearch<float>(source, problem, scaled_projected, penalties, freedom,
                              scaled_training)
         .Choose(coarse, choice);
   }
@@ -252,11 +251,18 @@ std::vector<Eigen::Index> ChooseByLeaveOneOut(const SourceBasis& basis,
     const Eigen::MatrixXd lowest =
         (training.rowwise() - total * (1e3 * std::numeric_limits<double>::epsilon()))
             .cwiseMax(0.0);
-    const ErrorProblem<double> problem{basis.rotated(), target};
-    LeaveOneOutSearch<double>(basis, problem, projected, penalties, freedom, lowest)
+    const ErrorProblem<double> problem{source.rotated(), target};
+    LeaveOneOutSearch<double>(source, problem, projected, penalties, freedom, lowest)
         .Choose(fine, choice);
   }
   return choice;
+}
+
+std::vector<Eigen::Index> ChooseByLeaveOneOut(const SourceBasis& basis,
+                                              const Eigen::MatrixXd& target,
+                                              const Eigen::MatrixXd& projected,
+                                              const std::vector<double>& penalties) {
+  return ChooseByLeaveOneOut(PrincipalCoordinates(basis), target, projected, penalties);
 }
 
 Eigen::MatrixXd LeaveOneOutErrors(const SourceBasis& basis, const Eigen::MatrixXd& target,
@@ -267,10 +273,11 @@ Eigen::MatrixXd LeaveOneOutErrors(const SourceBasis& basis, const Eigen::MatrixX
       Freedom(basis, penalties).array().square().inverse().matrix();
   std::vector<Eigen::Index> all(target.cols());
   std::iota(all.begin(), all.end(), 0);
+  const PrincipalCoordinates source(basis);
   const ErrorProblem<double> problem{basis.rotated(), centred};
   Eigen::MatrixXd errors(penalties.size(), target.cols());
   for (size_t l = 0; l < penalties.size(); ++l) {
-    errors.row(l) = WeightedErrors<double>(basis, problem, projected, all, penalties[l],
+    errors.row(l) = WeightedErrors<double>(source, problem, projected, all, penalties[l],
                                            weights.col(static_cast<Eigen::Index>(l)))
                         .transpose();
   }

@@ -28,6 +28,50 @@
 
 namespace iat {
 
+// What choosing needs of a source: coordinates Z of its stimuli, stimuli x r, in which
+// Z'Z + penalty I is cheap to solve. PrincipalCoordinates make it
+// diagonal, TridiagonalCoordinates (similarity/tridiagonal_coordinates.h) tridiagonal.
+class RidgeCoordinates {
+ public:
+  virtual ~RidgeCoordinates() = default;
+  virtual const Eigen::MatrixXd& rotated() const = 0;  // Z
+  virtual double mean_eigenvalue() const = 0;          // trace(Xc'Xc) / p
+  // (Z'Z + penalty I)^-1 b, b: r x any number of columns.
+  virtual Eigen::MatrixXd Solve(double penalty, Eigen::MatrixXd b) const = 0;
+  // 1 - h: stimuli x penalties.
+  virtual Eigen::MatrixXd Freedom(const std::vector<double>& penalties) const = 0;
+  // ||y - Z (Z'Z + penalty I)^-1 Z'y||^2, penalties x targets, from projected = Z'y and
+  // total = ||y||^2; uncertain by rounding of ||y||^2, not below 0.
+  virtual Eigen::MatrixXd TrainingErrors(const Eigen::RowVectorXd& total,
+                                         const Eigen::MatrixXd& projected,
+                                         const std::vector<double>& penalties) const = 0;
+};
+
+// Along the source's principal axes: Z'Z = diag(eigenvalues). What it is given must
+// outlive it.
+class PrincipalCoordinates : public RidgeCoordinates {
+ public:
+  explicit PrincipalCoordinates(const SourceBasis& basis)
+      : PrincipalCoordinates(basis.rotated(), basis.eigenvalues(),
+                             basis.mean_eigenvalue()) {}
+  PrincipalCoordinates(const Eigen::MatrixXd& rotated, const Eigen::VectorXd& eigenvalues,
+                       double mean_eigenvalue)
+      : rotated_(rotated), eigenvalues_(eigenvalues), mean_eigenvalue_(mean_eigenvalue) {}
+
+  const Eigen::MatrixXd& rotated() const override { return rotated_; }
+  double mean_eigenvalue() const override { return mean_eigenvalue_; }
+  Eigen::MatrixXd Solve(double penalty, Eigen::MatrixXd b) const override;
+  Eigen::MatrixXd Freedom(const std::vector<double>& penalties) const override;
+  Eigen::MatrixXd TrainingErrors(const Eigen::RowVectorXd& total,
+                                 const Eigen::MatrixXd& projected,
+                                 const std::vector<double>& penalties) const override;
+
+ private:
+  const Eigen::MatrixXd& rotated_;
+  const Eigen::VectorXd& eigenvalues_;
+  const double mean_eigenvalue_;
+};
+
 // 1 - h: stimuli x penalties.
 Eigen::MatrixXd Freedom(const SourceBasis& basis, const std::vector<double>& penalties);
 
@@ -37,6 +81,15 @@ std::vector<Eigen::Index> ChooseByLeaveOneOut(const SourceBasis& basis,
                                               const Eigen::MatrixXd& target,
                                               const Eigen::MatrixXd& projected,
                                               const std::vector<double>& penalties);
+
+std::vector<Eigen::Index> ChooseByLeaveOneOut(const RidgeCoordinates& source,
+                                              const Eigen::MatrixXd& target,
+                                              const Eigen::MatrixXd& projected,
+                                              const std::vector<double>& penalties);
+
+// 1 - h of a stimulus that has all the leverage, which is fitted whatever its value: what
+// 1 - h is never below, for a division must not be by zero.
+inline constexpr double kSmallestFreedom = 1e-12;
 
 // Every error in float64, without passing anything over: penalties x target units. Any
 // `target`; its mean is taken off.

@@ -1,5 +1,8 @@
 #include "similarity/score_part.h"
 
+#include <chrono>
+#include <thread>
+
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -102,6 +105,30 @@ absl::StatusOr<ScorePart> ReadScorePart(const std::filesystem::path& path,
     }
   }
   return part;
+}
+
+absl::StatusOr<FileLock> LockForAssembly(const std::filesystem::path& path) {
+  while (true) {
+    auto lock = FileLock::TryAcquire(path, FileLock::Mode::kExclusive);
+    if (lock.ok() || !absl::IsFailedPrecondition(lock.status())) return lock;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+}
+
+absl::Status RemoveOtherParts(const std::filesystem::path& folder,
+                              const std::set<std::string>& wanted) {
+  std::error_code error;
+  std::vector<std::filesystem::path> other;
+  for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end;
+       it.increment(error)) {
+    if (it->path().extension() == ".part" &&
+        wanted.count(it->path().filename().string()) == 0) {
+      other.push_back(it->path());
+    }
+  }
+  for (const std::filesystem::path& path : other) std::filesystem::remove(path, error);
+  if (error) return ErrnoStatus(error.value(), folder.string());
+  return absl::OkStatus();
 }
 
 }  // namespace iat

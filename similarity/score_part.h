@@ -17,11 +17,13 @@
 
 #include <Eigen/Core>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/file.h"
 #include "similarity/mapping.h"
 
 namespace iat {
@@ -45,6 +47,14 @@ absl::Status WriteScorePart(const std::filesystem::path& path, const ScorePart& 
 // this fingerprint.
 absl::StatusOr<ScorePart> ReadScorePart(const std::filesystem::path& path,
                                         const std::string& fingerprint);
+
+// Waits for a lock that is held for as long as it takes to put parts together.
+absl::StatusOr<FileLock> LockForAssembly(const std::filesystem::path& path);
+
+// Removes files of `folder` that end in .part and are not among `wanted`: parts of
+// options that have changed since.
+absl::Status RemoveOtherParts(const std::filesystem::path& folder,
+                              const std::set<std::string>& wanted);
 
 }  // namespace iat
 

@@ -45,6 +45,19 @@ absl::StatusOr<Split> MakeSplit(const std::vector<std::string>& stimulus_ids,
   return split;
 }
 
+Split PermutedSplit(const Split& split, int64_t sample_seed, absl::string_view target) {
+  std::vector<int64_t> rows = split.fit;
+  rows.insert(rows.end(), split.test.begin(), split.test.end());
+  RandomStream stream(sample_seed, absl::StrCat("permuted targets/", target),
+                      static_cast<uint64_t>(split.split_seed));
+  stream.Shuffle(rows);
+  Split permuted = split;
+  std::copy_n(rows.begin(), split.fit.size(), permuted.fit.begin());
+  std::copy(rows.begin() + static_cast<int64_t>(split.fit.size()), rows.end(),
+            permuted.test.begin());
+  return permuted;
+}
+
 std::string SplitsCsv(absl::string_view stimuli,
                       const std::vector<std::string>& stimulus_ids,
                       const std::vector<Split>& splits) {

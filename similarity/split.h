@@ -40,6 +40,11 @@ struct Split {
 absl::StatusOr<Split> MakeSplit(const std::vector<std::string>& stimulus_ids,
                                 const SplitRequest& request);
 
+// The stimuli of a target that nothing can predict: fit and test rows shuffled together,
+// so that the order of the file plays no part. `target` names animal and layer,
+// "seed-001/conv3": each is shuffled in an order of its own.
+Split PermutedSplit(const Split& split, int64_t sample_seed, absl::string_view target);
+
 // Text of splits.csv: stimuli,split_seed,stimulus_id,part.
 std::string SplitsCsv(absl::string_view stimuli,
                       const std::vector<std::string>& stimulus_ids,

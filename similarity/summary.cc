@@ -1,7 +1,6 @@
 #include "similarity/summary.h"
 
 #include <algorithm>
-#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -18,7 +17,6 @@ namespace iat {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr size_t kFewestAnimals = 4;
 constexpr double kCoverage = 0.95;
 
 using Pair = std::pair<std::string, std::string>;  // source, target
@@ -92,20 +90,9 @@ std::set<std::string> AnimalsOf(const std::map<Pair, double>& value_of_pair) {
 // `statistic` takes the animal to leave out, or none.
 Interval Jackknife(const std::set<std::string>& animals,
                    const std::function<double(const std::string*)>& statistic) {
-  Interval interval{statistic(nullptr), kNaN, kNaN};
-  if (animals.size() < kFewestAnimals) return interval;
   std::vector<double> without;
   for (const std::string& animal : animals) without.push_back(statistic(&animal));
-  const double m = static_cast<double>(animals.size());
-  double mean = 0.0, squares = 0.0;
-  for (const double value : without) mean += value / m;
-  for (const double value : without) squares += (value - mean) * (value - mean);
-  const double error = std::sqrt((m - 1.0) / m * squares);
-  const boost::math::students_t distribution(m - 1.0);
-  const double half = boost::math::quantile(distribution, 0.5 + kCoverage / 2.0) * error;
-  interval.low = interval.mean - half;
-  interval.high = interval.mean + half;
-  return interval;
+  return TInterval(statistic(nullptr), JackknifeVariance(without), kCoverage);
 }
 
 std::map<Pair, double> MeanOverSplits(const Measurements& measurements) {
@@ -308,6 +295,23 @@ nlohmann::ordered_json KeyJson(const SummaryKey& key) {
 Interval JackknifeOverAnimals(const std::map<Pair, double>& value_of_pair) {
   return Jackknife(AnimalsOf(value_of_pair), [&](const std::string* left_out) {
     return MeanOverPairs(value_of_pair, left_out);
+  });
+}
+
+Interval JackknifeOverTargets(const std::map<std::string, double>& value_of_target) {
+  std::set<std::string> animals;
+  for (const auto& [animal, value] : value_of_target) {
+    if (!std::isnan(value)) animals.insert(animal);
+  }
+  return Jackknife(animals, [&](const std::string* left_out) {
+    double sum = 0.0;
+    int count = 0;
+    for (const std::string& animal : animals) {
+      if (left_out != nullptr && animal == *left_out) continue;
+      sum += value_of_target.at(animal);
+      ++count;
+    }
+    return sum / count;  // 0 / 0 is NaN
   });
 }
 

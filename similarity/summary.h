@@ -36,18 +36,17 @@
 #include <vector>
 
 #include "base/score_table.h"
+#include "similarity/jackknife.h"
 
 namespace iat {
-
-struct Interval {
-  double mean = 0.0;
-  double low = 0.0, high = 0.0;  // NaN below 4 animals
-};
 
 // The mean over unordered pairs of animals and its interval, from one value for each
 // ordered pair (source, target). NaN values are left out.
 Interval JackknifeOverAnimals(
     const std::map<std::pair<std::string, std::string>, double>& value_of_pair);
+
+// The mean over target animals and its interval, from one value for each.
+Interval JackknifeOverTargets(const std::map<std::string, double>& value_of_target);
 
 // What identifies a line of the summary.
 struct SummaryKey {

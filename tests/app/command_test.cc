@@ -8,6 +8,7 @@
 
 #include <cstdio>
 
+#include "absl/strings/str_cat.h"
 #include "tests/app/run_command.h"
 
 namespace iat {
@@ -123,6 +124,19 @@ TEST_F(CommandTest, MisspeltKeysWrongTypesAndRangesNameFileAndLine) {
   EXPECT_FALSE(fs::exists(run_));
 }
 
+TEST_F(CommandTest, CalibrateNamesWhatItLacks) {
+  WriteText(config_, TinyConfig());
+  ExpectFailure({"calibrate", config_, "--out", run_}, 1,
+                "the config has no [calibrate] table; an empty one takes every default");
+  WriteText(config_, TinyConfig("\n[calibrate]\nstimuli = \"scenes\"\n"));
+  ExpectFailure({"calibrate", config_, "--out", run_}, 2,
+                "calibrate.stimuli is \"scenes\"; expected the name of a [stimuli.NAME] "
+                "table");
+  WriteText(config_, TinyConfig("\n[calibrate]\nmatches = \"VISp=conv1\"\n"));
+  ExpectFailure({"calibrate", config_, "--out", run_}, 2,
+                "matches has \"VISp=conv1\"; expected area->layer");
+}
+
 TEST_F(CommandTest, MissingConfigsAndVariablesAreNamed) {
   ExpectFailure({"train", folder_ / "absent.toml"}, 2,
                 "absent.toml: No such file or directory");
@@ -218,6 +232,32 @@ TEST_F(CommandTest, ComparingBeforeExtractingSaysWhatToDo) {
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.err, HasSubstr("seed-000.nc"));
   EXPECT_THAT(result.err, HasSubstr("iat extract"));
+}
+
+TEST_F(CommandTest, SubsamplingIsOnWithItsTableAndEndsInFigure2) {
+  MakeActivations();
+  ExpectFailure({"subsample", config_, "--out", run_}, 1,
+                "the config has no [subsample] table");
+  WriteText(config_, TinyConfig("[subsample]\nnum_fit_stimuli = 90\nnum_sizes = 3\n"
+                                "num_samples = 1\nmappings = [\"ridge\"]\n"));
+  CommandResult result = RunCommand({"subsample", config_, "--out", run_, "--dry-run"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  // 2 targets x 5 layers x 2 stages x 2 axes.
+  EXPECT_THAT(result.err, HasSubstr("will fit 40 curves"));
+  result = RunCommand({"subsample", config_, "--out", run_});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("units    conv5    post_relu  ridge"));
+  EXPECT_TRUE(fs::exists(fs::path(run_) / "scores/subsample.csv"));
+  result = RunCommand({"subsample", config_, "--out", run_, "--json"});
+  EXPECT_THAT(result.out, HasSubstr("\"axis\": \"stimuli\""));
+  EXPECT_THAT(result.err, HasSubstr("40 of 40 curves complete and unchanged"));
+  ASSERT_EQ(RunCommand({"compare", config_, "--out", run_}).exit_code, 0);
+  ASSERT_EQ(RunCommand({"report", run_}).exit_code, 0);
+  for (const char* extension : {"svg", "pdf", "csv", "gp"}) {
+    EXPECT_TRUE(
+        fs::exists(fs::path(run_) / "figures" / absl::StrCat("figure-2.", extension)));
+  }
+  EXPECT_THAT(*ReadFile(fs::path(run_) / "report.html"), HasSubstr("id=\"figure-2\""));
 }
 
 TEST_F(CommandTest, ASecondReproduceIsRefusedAndTheHolderNamed) {

@@ -1,0 +1,23 @@
+// From a summary of subsampling to what figure 2 draws.
+
+#ifndef IAT_APP_FIGURE2_DATA_H_
+#define IAT_APP_FIGURE2_DATA_H_
+
+#include <string>
+#include <vector>
+
+#include "report/figure2.h"
+#include "similarity/subsample_summary.h"
+
+namespace iat {
+
+// Curves of the first stimulus set by name and of one family ("seed"), which the figure
+// calls `name` ("trained"): ridge, and of the other mappings the first logistic one.
+// Layers from input to output. Shuffled controls are left out.
+Figure2Data MakeFigure2Data(const std::vector<SamplingCurve>& curves,
+                            const std::string& family, const std::string& name,
+                            const std::string& training);
+
+}  // namespace iat
+
+#endif  // IAT_APP_FIGURE2_DATA_H_

@@ -1,0 +1,121 @@
+// Ridge curves: predictions of the ridge of similarity/ridge.h from the first m fit
+// stimuli, or from the first k source units, of a random order, for many sizes of many
+// orders at once. Every point equals fitting that subset by itself.
+//
+// Shapes   source: stimuli x source units (n x p).  target: stimuli x target units (t).
+// Shared   Responses are centred once, and what follows is never made twice:
+//          stimuli, m >= p  moments sum (x - c)(x - c)' and sum (x - c)(y - c_y)' grow
+//          from
+//                           size to size; G = S - s s'/m takes off the subset's mean.
+//          stimuli, m < p   kernels are leading blocks of one kernel of the largest such
+//                           subset, centred by their own means (dual).
+//          units, k <= n    Gram matrices are blocks of one p x p Gram of the whole pool,
+//                           which serves every order.
+//          units, k > n     the n x n kernel grows from size to size (dual).
+//          everything       subsets that hold all stimuli and all units are one and the
+//                           same whatever the order, and are fitted once.
+// Size     Each size has one decomposition of its own that serves every penalty and
+//          target: Gram matrices are made tridiagonal (similarity/
+//          tridiagonal_coordinates.h), kernels diagonal. One Cholesky factor a penalty
+//          would serve every leading block, but only if they shared their penalties, and
+//          leave-one-out would need it applied to all stimuli at every penalty: n p^2 a
+//          penalty, against 2 n p^2 in all.
+// Penalty  Per target unit and subset, by exact leave-one-out inside that subset, from
+// the
+//          grid that scales with the subset's own trace(Xc'Xc)/p, as FitRidge chooses;
+//          choices differ from FitRidge's only where two penalties are as good as equal
+//          (similarity/leave_one_out.h). selection = "kfold" fits every point by
+//          FitRidge.
+// Accuracy At equal penalties predictions are SolveRidge's to rounding: R2 within 1e-8.
+//          A unit that is constant on a subset is left out of it exactly.
+//
+// Example:
+//   auto ridge = NestedRidge::Make(x_fit, y_fit, x_test, options);
+//   ridge->OverStimuli(stream.Permutation(8000), {125, 500, 2000, 8000},
+//                      [&](const RidgePoint& point) {
+//                        r2[point.size] = R2PerUnit(y_test, point.predicted);
+//                        return absl::OkStatus();
+//                      });
+
+#ifndef IAT_SIMILARITY_NESTED_RIDGE_H_
+#define IAT_SIMILARITY_NESTED_RIDGE_H_
+
+#include <Eigen/Core>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "similarity/centring.h"
+#include "similarity/ridge_options.h"
+
+namespace iat {
+
+struct RidgePoint {
+  int64_t size = 0;               // fit stimuli, or source units
+  Eigen::MatrixXd predicted;      // test stimuli x target units
+  Eigen::VectorXd ridge_penalty;  // one a target unit, absolute
+  int64_t num_at_edge = 0;        // choices at an end of the grid
+};
+using RidgePointVisitor = std::function<absl::Status(const RidgePoint&)>;
+
+class NestedRidge {
+ public:
+  // InvalidArgument: an empty source, rows or columns that do not fit, values that are
+  // not finite.
+  static absl::StatusOr<NestedRidge> Make(Eigen::MatrixXd source_fit,
+                                          const Eigen::MatrixXd& target_fit,
+                                          Eigen::MatrixXd source_test,
+                                          RidgeOptions options);
+
+  // Calls `visit` once a size, in order; its error ends the walk. `order` holds every row
+  // of the fit stimuli (every source unit) once; `sizes` rise, from 2 stimuli (1 unit) up
+  // to all; InvalidArgument otherwise.
+  absl::Status OverStimuli(const std::vector<int64_t>& order,
+                           const std::vector<int64_t>& sizes,
+                           const RidgePointVisitor& visit);
+  absl::Status OverUnits(const std::vector<int64_t>& order,
+                         const std::vector<int64_t>& sizes,
+                         const RidgePointVisitor& visit);
+
+  int64_t num_stimuli() const { return source_.values.rows(); }
+  int64_t num_units() const { return source_.values.cols(); }
+
+ private:
+  NestedRidge() = default;
+
+  // What one subset is fitted from.
+  struct Primal {
+    Eigen::MatrixXd source;      // Xc
+    Eigen::MatrixXd lower_gram;  // of Xc
+    Eigen::MatrixXd cross;       // Xc' Yc
+    Eigen::MatrixXd source_test;
+  };
+  struct Dual {
+    Eigen::MatrixXd lower_kernel;  // of Xc
+    Eigen::MatrixXd test_kernel;   // test stimuli x fit stimuli
+    int64_t num_units = 0;
+  };
+  absl::StatusOr<RidgePoint> Solve(Primal subset, const CentredUnits& target) const;
+  absl::StatusOr<RidgePoint> Solve(Dual subset, const CentredUnits& target) const;
+  absl::StatusOr<RidgePoint> FitByFolds(const std::vector<int64_t>& stimuli,
+                                        const std::vector<int64_t>& units) const;
+
+  // Of leave-one-out.
+  absl::StatusOr<const RidgePoint*> Everything();
+  const Eigen::MatrixXd& Gram();
+  const Eigen::MatrixXd& Cross();
+
+  RidgeOptions options_;
+  CentredUnits source_, target_;  // over all fit stimuli
+  Eigen::MatrixXd source_test_;   // less the source's mean
+  // Made when first asked for.
+  std::optional<Eigen::MatrixXd> gram_, cross_;
+  std::optional<RidgePoint> everything_;
+};
+
+}  // namespace iat
+
+#endif  // IAT_SIMILARITY_NESTED_RIDGE_H_
