@@ -22,15 +22,15 @@ namespace {
 constexpr double kTopMm = 1.5;
 constexpr double kSimulatedMm = 6;
 constexpr double kLegendRowMm = 4.2;
-constexpr double kLeftMm = 14;  // y title and numbers of the first column
+constexpr double kLeftMm = 15;  // y title and numbers of the first column
 constexpr double kGapMm = 5;    // between columns
 constexpr double kRightMm = 3;
 constexpr double kHeadingMm = 6.5;
 constexpr double kFootMm = 12;  // x numbers and title
 // Of 8-point text in a wide font, on average: what the legend's entries are set by.
-constexpr double kLetterMm = 1.75;
+constexpr double kLetterMm = 1.9;
 constexpr double kSampleMm = 9;  // of a line in the legend
-constexpr double kLegendGapMm = 2;
+constexpr double kLegendGapMm = 3;
 // Height of the first mark's triangle above the panel's foot, and of the next ones above
 // it, in units of the panel.
 constexpr double kFirstMark = 0.035, kNextMark = 0.045;
