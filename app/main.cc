@@ -12,6 +12,7 @@
 #include "app/doctor.h"
 #include "app/image_commands.h"
 #include "app/look_commands.h"
+#include "app/neural_commands.h"
 #include "app/pipeline.h"
 #include "app/provenance.h"
 #include "app/run_config.h"
@@ -199,6 +200,7 @@ int Main(int argc, char** argv) {
   AddActivationCommands(app,
                         [&](const absl::Status& status) { exit_code = Finish(status); });
   AddImageCommands(app, [&](const absl::Status& status) { exit_code = Finish(status); });
+  AddNeuralCommands(app, [&](const absl::Status& status) { exit_code = Finish(status); });
   AddWeightsCommands(app,
                      [&](const absl::Status& status) { exit_code = Finish(status); });
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "app/neural_options.h"
 #include "base/options.h"
 #include "extraction/extract.h"
 #include "images/image_source.h"
@@ -51,6 +52,7 @@ struct RunConfig {
   ProbeOptions probe;
   std::map<std::string, ImageOptions> stimuli;
   ExtractionOptions extraction;
+  std::map<std::string, NeuralOptions> neural;
   CompareOptions compare;
   FigureOptions report;
 
