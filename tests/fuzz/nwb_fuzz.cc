@@ -23,7 +23,7 @@
 namespace iat {
 namespace {
 
-constexpr int kImages = 6, kTrials = 4;
+constexpr int kImages = 3, kTrials = 4;
 
 // Hands out the input piece by piece; zeros when it is used up.
 class Input {
@@ -286,7 +286,9 @@ void Bytes(Input& input, bool is_spikes) {
 
 void Table(Input& input) {
   std::string text;
-  while (!input.Done()) text += static_cast<char>(input.Byte());
+  // ASCII alone: toml++ 3 has undefined behaviour of its own at letters beyond it, which
+  // config_fuzz is about.
+  while (!input.Done()) text += static_cast<char>(input.Byte() & 0x7f);
   const std::string path = Scratch().Write("description.toml", text);
   const auto description = Description::Load(path, {});
   if (!description.ok()) return;

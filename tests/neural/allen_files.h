@@ -8,6 +8,7 @@
 #ifndef IAT_TESTS_NEURAL_ALLEN_FILES_H_
 #define IAT_TESTS_NEURAL_ALLEN_FILES_H_
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -106,9 +107,10 @@ struct NeuropixelsFile {
     out.Doubles("/units/firing_rate", presence_ratio);
     out.Doubles("/units/snr", presence_ratio);
     out.Integers("/units/spike_times_index", spike_times_index);
-    out.Numbers(
-        "/units/spike_times", H5T_IEEE_F64LE, {spike_times.size()}, spike_times,
-        spike_times.empty() ? std::vector<hsize_t>{} : std::vector<hsize_t>{4096});
+    out.Numbers("/units/spike_times", H5T_IEEE_F64LE, {spike_times.size()}, spike_times,
+                spike_times.empty()
+                    ? std::vector<hsize_t>{}
+                    : std::vector<hsize_t>{std::min<hsize_t>(spike_times.size(), 4096)});
     const std::string electrodes = "/general/extracellular_ephys/electrodes/";
     out.Integers(electrodes + "id", electrode_id);
     out.Integers(electrodes + "probe_id", electrode_id);

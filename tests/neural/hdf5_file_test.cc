@@ -143,8 +143,12 @@ TEST_F(Hdf5FileTest, DoesNotLeaveTheFile) {
   }
   {
     Hdf5Writer writer(path_);
+    const hid_t links = H5Pcreate(H5P_LINK_CREATE);
+    H5Pset_create_intermediate_group(links, 1);
     H5Lcreate_external(other.c_str(), "/secret", writer.id(), "/outside", H5P_DEFAULT,
                        H5P_DEFAULT);
+    H5Lcreate_soft("/outside", writer.id(), "/round/about", links, H5P_DEFAULT);
+    H5Pclose(links);
     H5Lcreate_soft("/nowhere", writer.id(), "/dangling", H5P_DEFAULT, H5P_DEFAULT);
     const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
     H5Pset_external(creation, other.c_str(), 0, 24);
@@ -158,6 +162,8 @@ TEST_F(Hdf5FileTest, DoesNotLeaveTheFile) {
   const Hdf5File file = Open();
   EXPECT_THAT(Message(file.ReadNumbers("/outside", {-1})),
               HasSubstr("/outside is a link to another file, which is not followed"));
+  EXPECT_THAT(Message(file.ReadNumbers("/round/about", {-1})),
+              HasSubstr("the link /round/about leads nowhere in this file"));
   EXPECT_THAT(Message(file.ReadNumbers("/dangling", {-1})),
               HasSubstr("the link /dangling leads nowhere"));
   EXPECT_THAT(Message(file.ReadNumbers("/external", {-1})),
