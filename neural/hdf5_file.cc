@@ -34,7 +34,11 @@ int64_t Hdf5Dataset::num_values() const {
 
 Hdf5File::Hdf5File(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Hdf5File::Hdf5File(Hdf5File&&) noexcept = default;
-Hdf5File& Hdf5File::operator=(Hdf5File&&) noexcept = default;
+Hdf5File& Hdf5File::operator=(Hdf5File&& other) noexcept {
+  // The other closes what was open here, under the lock.
+  std::swap(state_, other.state_);
+  return *this;
+}
 Hdf5File::~Hdf5File() {
   if (state_ == nullptr) return;
   const std::lock_guard<std::mutex> lock(NetcdfMutex());
