@@ -11,6 +11,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 
@@ -250,6 +251,23 @@ void FluorescenceContents(Input& input) {
   (void)ReadIt(false, path);
 }
 
+// Where the file's structure is written, not its numbers: near the signatures of HDF5's
+// trees, heaps and nodes, and in the first object headers.
+std::vector<size_t> StructurePlaces(const std::string& bytes) {
+  constexpr size_t kHead = 2048, kNear = 400;
+  std::vector<size_t> places;
+  for (size_t i = 0; i < std::min(kHead, bytes.size()); ++i) places.push_back(i);
+  for (const char* signature : {"TREE", "HEAP", "SNOD", "GCOL"}) {
+    for (size_t at = bytes.find(signature); at != std::string::npos;
+         at = bytes.find(signature, at + 4)) {
+      for (size_t i = at; i < std::min(at + kNear, bytes.size()); ++i) {
+        places.push_back(i);
+      }
+    }
+  }
+  return places;
+}
+
 void Bytes(Input& input, bool is_spikes) {
   static const std::string clean[] = {
       [] {
@@ -262,10 +280,15 @@ void Bytes(Input& input, bool is_spikes) {
         CleanNeuropixels().Write(path);
         return *ReadFile(path);
       }()};
+  static const std::vector<size_t> structure[] = {StructurePlaces(clean[0]),
+                                                  StructurePlaces(clean[1])};
   std::string bytes = clean[is_spikes];
   if (input.Byte() % 8 == 0) bytes.resize(input.Raw<uint32_t>() % bytes.size());
   while (!input.Done() && !bytes.empty()) {
-    const uint32_t place = input.Raw<uint32_t>();
+    const uint32_t number = input.Raw<uint32_t>();
+    const std::vector<size_t>& places = structure[is_spikes];
+    const size_t place =
+        number % 8 == 0 ? number / 8 : places[number / 8 % places.size()];
     bytes[place % bytes.size()] = static_cast<char>(input.Byte());
   }
   const std::string path = Scratch().Write("bytes.nwb", bytes);
