@@ -13,6 +13,7 @@
 #include "app/doctor.h"
 #include "app/image_commands.h"
 #include "app/look_commands.h"
+#include "app/neural_commands.h"
 #include "app/pipeline.h"
 #include "app/provenance.h"
 #include "app/run_comparison.h"
@@ -229,6 +230,7 @@ int Main(int argc, char** argv) {
   AddActivationCommands(app,
                         [&](const absl::Status& status) { exit_code = Finish(status); });
   AddImageCommands(app, [&](const absl::Status& status) { exit_code = Finish(status); });
+  AddNeuralCommands(app, [&](const absl::Status& status) { exit_code = Finish(status); });
   AddWeightsCommands(app,
                      [&](const absl::Status& status) { exit_code = Finish(status); });
 

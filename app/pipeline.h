@@ -5,6 +5,7 @@
 //   train    models/ANIMAL/weights.safetensors            one worker process each
 //   extract  activations/NAME/ANIMAL.nc                   all animals in one pass, the
 //            stimuli shared by worker processes and by the ranks of mpirun or srun
+//   neural   neural/NAME.nc, activations/NAME/ANIMAL.nc   recordings (app/neural_stage.h)
 //   compare  scores/*
 //   subsample  scores/subsample.csv, where the config has a [subsample] table
 //   report   figures/*, report.html
@@ -51,6 +52,7 @@ class Pipeline {
                                        FileLock::Mode mode);
 
   absl::Status Train();
+  // Recordings first: their pictures may be among the stimuli.
   absl::Status Extract();
   // Also prints the summary table (JSON when asked) to stdout.
   absl::Status Compare(bool json);

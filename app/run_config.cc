@@ -98,6 +98,10 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
     document.Read(absl::StrCat("stimuli.", name), config.stimuli[name]);
   }
   document.Read("extraction", config.extraction);
+  document.Read("neural", [](OptionVisitor&) {});
+  for (const std::string& name : document.TableNames("neural")) {
+    document.Read(absl::StrCat("neural.", name), config.neural[name]);
+  }
   document.Read("compare", config.compare);
   if (document.Has("scopes")) document.Read("scopes", config.scopes.emplace());
   if (document.Has("metrics")) document.Read("metrics", config.metrics.emplace());
@@ -173,6 +177,20 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
                                                      "there are ", seeds.size()));
     }
   }
+  for (const auto& [name, options] : config.neural) {
+    const std::string table = absl::StrCat("neural.", name);
+    if (!IsName(name)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(document.Place("neural", name),
+                       ": expected letters, digits, -, _ and . in the name"));
+    }
+    IAT_RETURN_IF_ERROR(At(document, table, options.Validate()));
+    if (!options.stimuli.empty() && !config.stimuli.contains(options.stimuli)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(document.Place(table, "stimuli"), " is \"", options.stimuli,
+                       "\"; expected the name of a [stimuli.NAME] table, or \"\""));
+    }
+  }
   return config;
 }
 
@@ -184,6 +202,9 @@ std::string RunConfig::ResolvedText() const {
       "\n[probe]\n", OptionsText(probe));
   for (const auto& [name, options] : stimuli) {
     absl::StrAppend(&text, "\n[stimuli.", TomlString(name), "]\n", OptionsText(options));
+  }
+  for (const auto& [name, options] : neural) {
+    absl::StrAppend(&text, "\n[neural.", TomlString(name), "]\n", OptionsText(options));
   }
   absl::StrAppend(&text, "\n[extraction]\n", OptionsText(extraction), "\n[compare]\n",
                   OptionsText(compare));

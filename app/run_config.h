@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "app/neural_options.h"
 #include "base/options.h"
 #include "extraction/extract.h"
 #include "images/image_source.h"
@@ -57,6 +58,7 @@ struct RunConfig {
   ProbeOptions probe;
   std::map<std::string, ImageOptions> stimuli;
   ExtractionOptions extraction;
+  std::map<std::string, NeuralOptions> neural;
   CompareOptions compare;
   // Without the table nothing of it is done.
   std::optional<ScopeOptions> scopes;
