@@ -1,5 +1,6 @@
 #include "neural/noise_correction.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -29,7 +30,8 @@ struct HalfSum {
   Eigen::MatrixXd sum;
   Eigen::MatrixXi count;
   HalfSum(Eigen::Index rows, Eigen::Index cols)
-      : sum(Eigen::MatrixXd::Zero(rows, cols)), count(Eigen::MatrixXi::Zero(rows, cols)) {}
+      : sum(Eigen::MatrixXd::Zero(rows, cols)),
+        count(Eigen::MatrixXi::Zero(rows, cols)) {}
   Eigen::MatrixXd Mean() const {
     return (count.array() > 0).select(sum.array() / count.cast<double>().array(), kNaN);
   }
@@ -60,11 +62,22 @@ TrialHalves HalveTrials(const Trials& trials, const std::vector<int64_t>& order)
   IAT_CHECK(!trials.empty() && order.size() == trials.size(), "an order of the trials");
   if (trials.size() == 1) return {trials[0], trials[0]};
   const Eigen::Index rows = trials[0].rows(), cols = trials[0].cols();
+  HalfSum first(rows, cols), second(rows, cols);
+  const bool complete = std::none_of(trials.begin(), trials.end(),
+                                     [](const auto& trial) { return trial.hasNaN(); });
+  if (complete) {
+    // The sums below, in the same order.
+    for (size_t k = 0; k < order.size(); ++k) {
+      (k < order.size() / 2 ? first : second).sum += trials[order[k]];
+    }
+    const size_t num_first = order.size() / 2;
+    return {first.sum / static_cast<double>(num_first),
+            second.sum / static_cast<double>(order.size() - num_first)};
+  }
   Eigen::MatrixXi available = Eigen::MatrixXi::Zero(rows, cols);
   for (const Eigen::MatrixXd& trial : trials) {
     available.array() += (!trial.array().isNaN()).cast<int>();
   }
-  HalfSum first(rows, cols), second(rows, cols);
   for (const int64_t t : order) {
     const Eigen::MatrixXd& trial = trials[t];
     for (Eigen::Index j = 0; j < cols; ++j) {
@@ -105,22 +118,26 @@ Eigen::VectorXd InternalConsistency(const Trials& trials, int64_t trial_seed,
   return (count.array() > 0.0).select(sum.array() / count.array(), kNaN);
 }
 
-absl::StatusOr<TrialHalves> MapHalves(const Mapping& mapping, HalfSources& source,
-                                      const TrialHalves& target_fit, Stage target_stage) {
+absl::StatusOr<std::vector<TrialHalves>> MapHalves(
+    const std::vector<std::unique_ptr<Mapping>>& mappings, HalfSources& source,
+    const TrialHalves& target_fit, Stage target_stage) {
+  std::vector<TrialHalves> mapped(mappings.size());
   const auto map = [&](SourceData& half, const Eigen::MatrixXd& test,
-                       const Eigen::MatrixXd& target) -> absl::StatusOr<Eigen::MatrixXd> {
+                       const Eigen::MatrixXd& target,
+                       Eigen::MatrixXd TrialHalves::*side) -> absl::Status {
     FitProblem problem(half, target, target_stage);
-    IAT_ASSIGN_OR_RETURN(const std::unique_ptr<FittedMapping> fitted,
-                         mapping.Fit(problem));
-    return fitted->Predict(test);
+    for (size_t m = 0; m < mappings.size(); ++m) {
+      IAT_ASSIGN_OR_RETURN(const std::unique_ptr<FittedMapping> fitted,
+                           mappings[m]->Fit(problem));
+      IAT_ASSIGN_OR_RETURN(mapped[m].*side, fitted->Predict(test));
+    }
+    return absl::OkStatus();
   };
-  TrialHalves mapped;
-  IAT_ASSIGN_OR_RETURN(mapped.first,
-                       map(source.first, source.first_test, target_fit.first));
-  IAT_ASSIGN_OR_RETURN(mapped.second,
-                       source.second
-                           ? map(*source.second, source.second_test, target_fit.second)
-                           : map(source.first, source.first_test, target_fit.second));
+  IAT_RETURN_IF_ERROR(
+      map(source.first, source.first_test, target_fit.first, &TrialHalves::first));
+  SourceData& second = source.second ? *source.second : source.first;
+  IAT_RETURN_IF_ERROR(map(second, source.second ? source.second_test : source.first_test,
+                          target_fit.second, &TrialHalves::second));
   return mapped;
 }
 
@@ -137,8 +154,8 @@ Eigen::VectorXd NoiseCorrected(const Eigen::VectorXd& numerator,
     const double mapped = terms.mapped_consistency(j),
                  target = terms.target_consistency(j);
     // Comparisons with NaN are false.
-    score(j) = mapped > 0.0 && target > 0.0 ? numerator(j) / std::sqrt(mapped * target)
-                                            : kNaN;
+    score(j) =
+        mapped > 0.0 && target > 0.0 ? numerator(j) / std::sqrt(mapped * target) : kNaN;
   }
   return score;
 }

@@ -40,6 +40,8 @@
 
 #include <Eigen/Core>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -85,9 +87,11 @@ struct HalfSources {
   std::optional<SourceData> second;
   Eigen::MatrixXd second_test;
 };
-// M1(s1) and M2(s2) on the test stimuli.
-absl::StatusOr<TrialHalves> MapHalves(const Mapping& mapping, HalfSources& source,
-                                      const TrialHalves& target_fit, Stage target_stage);
+// M1(s1) and M2(s2) on the test stimuli, for each of the mappings, which share what they
+// can of a half's fits.
+absl::StatusOr<std::vector<TrialHalves>> MapHalves(
+    const std::vector<std::unique_ptr<Mapping>>& mappings, HalfSources& source,
+    const TrialHalves& target_fit, Stage target_stage);
 
 // One value a target unit.
 struct CorrectionTerms {

@@ -92,9 +92,9 @@ absl::StatusOr<Populations> PopulationsOf(const Recording& recording,
       }
       if (neurons.empty()) continue;
       if (static_cast<int64_t>(neurons.size()) < selection.min_neurons) {
-        result.notes.push_back(absl::StrCat(animal, " ", area, " left out: ",
-                                            neurons.size(), " neurons, fewer than ",
-                                            selection.min_neurons));
+        result.notes.push_back(
+            absl::StrCat(animal, " ", area, " left out: ", neurons.size(),
+                         " neurons, fewer than ", selection.min_neurons));
         continue;
       }
       neurons_of.push_back(std::move(neurons));

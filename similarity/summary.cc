@@ -101,20 +101,10 @@ std::set<std::string> AnimalsOf(const std::map<Pair, double>& value_of_pair) {
 // `statistic` takes the animal to leave out, or none.
 Interval Jackknife(const std::set<std::string>& animals,
                    const std::function<double(const std::string*)>& statistic) {
-  Interval interval{statistic(nullptr), kNaN, kNaN};
-  if (animals.size() < kFewestAnimals) return interval;
-  std::vector<double> without;
-  for (const std::string& animal : animals) without.push_back(statistic(&animal));
-  const double m = static_cast<double>(animals.size());
-  double mean = 0.0, squares = 0.0;
-  for (const double value : without) mean += value / m;
-  for (const double value : without) squares += (value - mean) * (value - mean);
-  const double error = std::sqrt((m - 1.0) / m * squares);
-  const boost::math::students_t distribution(m - 1.0);
-  const double half = boost::math::quantile(distribution, 0.5 + kCoverage / 2.0) * error;
-  interval.low = interval.mean - half;
-  interval.high = interval.mean + half;
-  return interval;
+  const std::vector<std::string> names(animals.begin(), animals.end());
+  return JackknifeStatistic(names.size(), [&](size_t left_out) {
+    return statistic(left_out < names.size() ? &names[left_out] : nullptr);
+  });
 }
 
 std::map<Pair, double> MeanOverSplits(const Measurements& measurements) {
@@ -313,6 +303,24 @@ nlohmann::ordered_json KeyJson(const SummaryKey& key) {
 }
 
 }  // namespace
+
+Interval JackknifeStatistic(size_t num_animals,
+                            const std::function<double(size_t)>& statistic) {
+  Interval interval{statistic(num_animals), kNaN, kNaN};
+  if (num_animals < kFewestAnimals) return interval;
+  std::vector<double> without;
+  for (size_t a = 0; a < num_animals; ++a) without.push_back(statistic(a));
+  const double m = static_cast<double>(num_animals);
+  double mean = 0.0, squares = 0.0;
+  for (const double value : without) mean += value / m;
+  for (const double value : without) squares += (value - mean) * (value - mean);
+  const double error = std::sqrt((m - 1.0) / m * squares);
+  const boost::math::students_t distribution(m - 1.0);
+  const double half = boost::math::quantile(distribution, 0.5 + kCoverage / 2.0) * error;
+  interval.low = interval.mean - half;
+  interval.high = interval.mean + half;
+  return interval;
+}
 
 Interval JackknifeOverAnimals(const std::map<Pair, double>& value_of_pair) {
   return Jackknife(AnimalsOf(value_of_pair), [&](const std::string* left_out) {

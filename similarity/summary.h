@@ -30,6 +30,7 @@
 #define IAT_SIMILARITY_SUMMARY_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -48,6 +49,11 @@ struct Interval {
 // ordered pair (source, target). NaN values are left out.
 Interval JackknifeOverAnimals(
     const std::map<std::pair<std::string, std::string>, double>& value_of_pair);
+
+// The same of any statistic of a set of animals; it takes the place of the animal to
+// leave out, or `num_animals` for none.
+Interval JackknifeStatistic(size_t num_animals,
+                            const std::function<double(size_t left_out)>& statistic);
 
 // What identifies a line of the summary.
 struct SummaryKey {
