@@ -13,6 +13,12 @@ find_package(LibArchive REQUIRED)
 find_package(Boost REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(NETCDF REQUIRED IMPORTED_TARGET netcdf)
+# The same HDF5 that netCDF uses (Debian and Ubuntu: libhdf5-dev), by its C interface.
+find_package(HDF5 REQUIRED COMPONENTS C)
+add_library(iat_hdf5 INTERFACE)
+target_include_directories(iat_hdf5 SYSTEM INTERFACE ${HDF5_C_INCLUDE_DIRS})
+target_link_libraries(iat_hdf5 INTERFACE ${HDF5_C_LIBRARIES})
+add_library(iat::hdf5 ALIAS iat_hdf5)
 find_path(IAT_RANDOM123_INCLUDE Random123/philox.h REQUIRED)
 
 # OpenBLAS by name, LAPACK through it: the reference BLAS is 40 times slower.

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/random.h"
 #include "base/status.h"
+#include "neural/reliability.h"
 
 namespace iat {
 namespace {
@@ -38,8 +39,6 @@ struct HalfSum {
 };
 
 }  // namespace
-
-double SpearmanBrown(double r) { return r > -1.0 ? 2.0 * r / (1.0 + r) : kNaN; }
 
 Eigen::VectorXd CorrelationPerUnit(const Eigen::MatrixXd& a, const Eigen::MatrixXd& b) {
   IAT_CHECK(a.rows() == b.rows() && a.cols() == b.cols(), "two matrices of one shape");

@@ -6,7 +6,7 @@
 // fitted on the fit stimuli. On the test stimuli, for every target unit,
 //
 //   score = corr(M1(s1), t2) / sqrt(SB[corr(M1(s1), M2(s2))] * SB[corr(t1, t2)])
-//   SB(r) = 2 r / (1 + r)                                          (Spearman-Brown)
+//   SB(r) = 2 r / (1 + r), Spearman-Brown (neural/reliability.h)
 //
 // SB[corr(t1, t2)] is the target unit's internal consistency, SB[corr(M1(s1), M2(s2))]
 // that of what the source predicts of it.
@@ -55,9 +55,6 @@ using Trials = std::vector<Eigen::MatrixXd>;
 struct TrialHalves {
   Eigen::MatrixXd first, second;  // stimuli x units
 };
-
-// 2 r / (1 + r). NaN at r = -1 and below.
-double SpearmanBrown(double r);
 
 // Pearson's correlation of each column over its rows. NaN where either side is constant.
 Eigen::VectorXd CorrelationPerUnit(const Eigen::MatrixXd& a, const Eigen::MatrixXd& b);

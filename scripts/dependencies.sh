@@ -5,7 +5,7 @@ iat_build_packages=(
   build-essential cmake ninja-build git ca-certificates pkg-config ccache
   libtorch-dev libopencv-dev libjpeg-dev libopenblas-openmp-dev libopenblas0-openmp
   liblapacke-dev libeigen3-dev libabsl-dev libboost-math-dev librandom123-dev
-  libarchive-dev libnetcdf-dev libssl-dev libtomlplusplus-dev libcli11-dev
+  libarchive-dev libnetcdf-dev libhdf5-dev libssl-dev libtomlplusplus-dev libcli11-dev
   nlohmann-json3-dev gnuplot-nox fonts-dejavu-core
 )
 # Read our files back with other people's software.
