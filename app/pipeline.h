@@ -6,6 +6,7 @@
 //   extract  activations/NAME/ANIMAL.nc                   all animals in one pass, the
 //            stimuli shared by worker processes and by the ranks of mpirun or srun
 //   compare  scores/*
+//   neural   neural/NAME.nc, scores/neural*, scores/consistency* (app/neural_stage.cc)
 //   report   figures/*, report.html
 
 #ifndef IAT_APP_PIPELINE_H_
@@ -24,6 +25,7 @@
 #include "app/run_config.h"
 #include "base/file.h"
 #include "images/packed_set.h"
+#include "neural/neural_score_table.h"
 #include "report/report.h"
 #include "similarity/compare.h"
 
@@ -52,6 +54,11 @@ class Pipeline {
   absl::Status Report();
   // scores/probe.csv; prints it as Compare does its table (app/probe_commands.cc).
   absl::Status Probe(bool json);
+  // Recordings that are imported or simulated, and their scores, printed; the images'
+  // consistency (app/neural_stage.cc).
+  absl::Status Record();
+  absl::Status Neural(bool json);
+  absl::Status Consistency();
   // Train, Extract, Compare and Report.
   absl::Status Reproduce(bool json);
 
@@ -86,6 +93,12 @@ class Pipeline {
                                   const std::string& stimuli_name,
                                   const PackedSet& stimuli) const;
   absl::Status WorkOnExtraction(const std::vector<std::string>& job);
+  // app/neural_stage.cc
+  std::vector<std::filesystem::path> ModelFiles(const std::string& stimuli_name) const;
+  absl::StatusOr<bool> HaveModelFiles(const std::string& stage,
+                                      const std::string& stimuli_name) const;
+  absl::StatusOr<bool> Record(const std::string& name);
+  absl::StatusOr<std::vector<NeuralScoreRow>> ScoreRecording(const std::string& name);
   ProbeJob MakeProbeJob(const Animal& animal, const PackedSet& images) const;
   absl::Status WorkOnProbe(const Animal& animal);
   absl::Status RunTasks(const std::string& stage, const std::string& unit,

@@ -24,11 +24,44 @@ absl::Status At(const ConfigDocument& document, absl::string_view table,
   return Annotate(status, document.Place(table, ""));
 }
 
+// Every [table.NAME] of a kind.
+template <typename Options>
+void ReadNamed(ConfigDocument& document, const std::string& table,
+               std::map<std::string, Options>& named) {
+  document.Read(table, [](OptionVisitor&) {});
+  for (const std::string& name : document.TableNames(table)) {
+    document.Read(absl::StrCat(table, ".", name), named[name]);
+  }
+}
+
 bool IsName(const std::string& text) {
   return !text.empty() && text[0] != '.' &&
          text.find_first_not_of(
              "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
              "0123456789-_.") == std::string::npos;
+}
+
+template <typename Options>
+absl::Status CheckNamed(const ConfigDocument& document, const std::string& table,
+                        const std::map<std::string, Options>& named) {
+  for (const auto& [name, options] : named) {
+    if (!IsName(name)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(document.Place(table, name),
+                       ": expected letters, digits, -, _ and . in the name"));
+    }
+    IAT_RETURN_IF_ERROR(At(document, absl::StrCat(table, ".", name), options.Validate()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckStimuli(const ConfigDocument& document, const std::string& table,
+                          const std::string& stimuli,
+                          const std::map<std::string, ImageOptions>& all) {
+  if (stimuli.empty() || all.contains(stimuli)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(document.Place(table, ""), ": activations is \"", stimuli,
+                   "\", but there is no [stimuli.", stimuli, "]"));
 }
 
 }  // namespace
@@ -99,6 +132,8 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
   }
   document.Read("extraction", config.extraction);
   document.Read("compare", config.compare);
+  ReadNamed(document, "neural", config.neural);
+  ReadNamed(document, "consistency", config.consistency);
   document.Read("report", config.report);
   IAT_RETURN_IF_ERROR(document.Finish());
 
@@ -108,7 +143,8 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
                      "\"; expected letters, digits, -, _ and ."));
   }
   const auto& seeds = config.family.seeds;
-  if ((seeds.empty() && config.family.imported.empty()) ||
+  // Recordings can be scored among themselves.
+  if ((seeds.empty() && config.family.imported.empty() && config.neural.empty()) ||
       std::set<int64_t>(seeds.begin(), seeds.end()).size() != seeds.size()) {
     return absl::InvalidArgumentError(absl::StrCat(
         document.Place("family", "seeds"), " is [", absl::StrJoin(seeds, ", "),
@@ -136,6 +172,20 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
   }
   IAT_RETURN_IF_ERROR(At(document, "extraction", config.extraction.Validate()));
   IAT_RETURN_IF_ERROR(At(document, "compare", config.compare.Validate()));
+  IAT_RETURN_IF_ERROR(CheckNamed(document, "neural", config.neural));
+  IAT_RETURN_IF_ERROR(CheckNamed(document, "consistency", config.consistency));
+  for (const auto& [name, options] : config.neural) {
+    for (const std::string& stimuli :
+         {options.source == "simulated" ? options.simulation.activations : "",
+          options.scores.activations}) {
+      IAT_RETURN_IF_ERROR(
+          CheckStimuli(document, absl::StrCat("neural.", name), stimuli, config.stimuli));
+    }
+  }
+  for (const auto& [name, options] : config.consistency) {
+    IAT_RETURN_IF_ERROR(CheckStimuli(document, absl::StrCat("consistency.", name),
+                                     options.activations, config.stimuli));
+  }
   return config;
 }
 
@@ -149,7 +199,15 @@ std::string RunConfig::ResolvedText() const {
     absl::StrAppend(&text, "\n[stimuli.", TomlString(name), "]\n", OptionsText(options));
   }
   absl::StrAppend(&text, "\n[extraction]\n", OptionsText(extraction), "\n[compare]\n",
-                  OptionsText(compare), "\n[report]\n", OptionsText(report));
+                  OptionsText(compare));
+  for (const auto& [name, options] : neural) {
+    absl::StrAppend(&text, "\n[neural.", TomlString(name), "]\n", OptionsText(options));
+  }
+  for (const auto& [name, options] : consistency) {
+    absl::StrAppend(&text, "\n[consistency.", TomlString(name), "]\n",
+                    OptionsText(options));
+  }
+  absl::StrAppend(&text, "\n[report]\n", OptionsText(report));
   return text;
 }
 

@@ -13,6 +13,8 @@
 #include "extraction/extract.h"
 #include "images/image_source.h"
 #include "models/vision_model.h"
+#include "neural/consistency.h"
+#include "neural/neural_options.h"
 #include "report/figure1.h"
 #include "similarity/compare.h"
 #include "training/linear_probe.h"
@@ -52,6 +54,8 @@ struct RunConfig {
   std::map<std::string, ImageOptions> stimuli;
   ExtractionOptions extraction;
   CompareOptions compare;
+  std::map<std::string, NeuralOptions> neural;
+  std::map<std::string, ConsistencyOptions> consistency;
   FigureOptions report;
 
   // Every table's Describe and Validate, and what only holds across tables.

@@ -1,0 +1,183 @@
+// Recordings in a run: made or found, scored, and the images' consistency measured.
+//
+//   neural/NAME.nc                    imported or simulated recordings
+//   scores/neural/NAME/neural.csv     and neural_units.csv, neural_splits.csv, parts/
+//   scores/neural.csv                 all recordings' rows
+//   scores/consistency.csv            and consistency_images.csv
+
+#include <cstdio>
+
+#include "absl/strings/str_cat.h"
+#include "app/pipeline.h"
+#include "base/progress.h"
+#include "base/status.h"
+#include "base/workers.h"
+#include "neural/consistency.h"
+#include "neural/neural_scores.h"
+#include "neural/neural_summary.h"
+#include "neural/recording.h"
+
+namespace iat {
+namespace {
+
+namespace fs = std::filesystem;
+
+absl::Status RequireTables(bool any, const char* table) {
+  if (any) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("the config has no [", table, ".NAME] table"));
+}
+
+}  // namespace
+
+std::vector<fs::path> Pipeline::ModelFiles(const std::string& stimuli_name) const {
+  std::vector<fs::path> files;
+  for (const Animal& animal : config_.family.Animals()) {
+    // Untrained animals are a control of compare's; here a model stands for an animal.
+    if (!animal.trained || !Selected(animal)) continue;
+    files.push_back(folder_ / "activations" / stimuli_name / (animal.name + ".nc"));
+  }
+  return files;
+}
+
+absl::StatusOr<bool> Pipeline::HaveModelFiles(const std::string& stage,
+                                              const std::string& stimuli_name) const {
+  for (const fs::path& file : ModelFiles(stimuli_name)) {
+    if (fs::exists(file)) continue;
+    if (options_.dry_run) {
+      Say(stage, absl::StrCat("will go on once ", stimuli_name, " is extracted"));
+      return false;
+    }
+    return absl::NotFoundError(
+        absl::StrCat(file.string(), " is not there yet; run iat extract first"));
+  }
+  return true;
+}
+
+absl::StatusOr<bool> Pipeline::Record(const std::string& name) {
+  const NeuralOptions& options = config_.neural.at(name);
+  std::vector<fs::path> models;
+  if (options.source == "simulated") {
+    models = ModelFiles(options.simulation.activations);
+    IAT_ASSIGN_OR_RETURN(const bool ready,
+                         HaveModelFiles("neural", options.simulation.activations));
+    if (!ready) return false;
+  }
+  if (options_.dry_run) {
+    const auto recorded = IsRecorded(options, folder_, name, models);
+    if (recorded.ok() && *recorded) {
+      Say("neural", absl::StrCat(name, " is complete and unchanged"));
+      return true;
+    }
+    if (!recorded.ok() && !absl::IsNotFound(recorded.status())) return recorded.status();
+    Say("neural",
+        recorded.ok()
+            ? absl::StrCat("will ", options.source == "import" ? "import " : "simulate ",
+                           name)
+            : absl::StrCat("will go on once its files are there: ",
+                           recorded.status().message()));
+    return false;
+  }
+  IAT_ASSIGN_OR_RETURN(const std::string log,
+                       MakeRecording(options, folder_, name, models, options_.jobs));
+  if (!log.empty() && !options_.quiet) std::fputs(log.c_str(), stderr);
+  return true;
+}
+
+absl::StatusOr<std::vector<NeuralScoreRow>> Pipeline::ScoreRecording(
+    const std::string& name) {
+  const NeuralScoresOptions& options = config_.neural.at(name).scores;
+  IAT_ASSIGN_OR_RETURN(
+      const Recording recording,
+      ReadRecording(RecordingPath(config_.neural.at(name), folder_, name)));
+  NeuralScoresInput input{name, &recording, {}};
+  const fs::path scores = folder_ / "scores" / "neural" / name;
+  if (options.WantsModels()) {
+    IAT_ASSIGN_OR_RETURN(const bool ready, HaveModelFiles("neural", options.activations));
+    if (!ready) return std::vector<NeuralScoreRow>{};
+    input.model_files = ModelFiles(options.activations);
+  }
+  IAT_ASSIGN_OR_RETURN(const NeuralScoresPlan plan,
+                       PlanNeuralScores(options, input, scores));
+  for (const std::string& note : plan.notes)
+    Say("neural", absl::StrCat(name, ": ", note));
+  if (plan.num_complete > 0) {
+    Say("neural", absl::StrCat(name, ": ", plan.num_complete, " of ", plan.num_parts,
+                               " parts complete and unchanged"));
+  }
+  if (options_.dry_run) {
+    Say("neural", absl::StrCat(name, ": will score ", plan.num_parts - plan.num_complete,
+                               " parts of ", plan.num_populations, " populations on ",
+                               plan.num_stimuli, " stimuli"));
+    return std::vector<NeuralScoreRow>{};
+  }
+  Progress progress("neural", "parts",
+                    options_.quiet ? Progress::Style::kQuiet : Progress::Style::kAuto);
+  NeuralScoresControl control;
+  control.jobs = options_.jobs;
+  control.stop = &StopRequested();
+  control.progress = [&](int64_t done, int64_t total, const std::string& line) {
+    progress.Update(static_cast<double>(done), static_cast<double>(total), line);
+  };
+  IAT_ASSIGN_OR_RETURN(NeuralScoresResult result,
+                       RunNeuralScores(options, input, scores, control));
+  return std::move(result.rows);
+}
+
+absl::Status Pipeline::Record() {
+  return Timed("record", [&]() -> absl::Status {
+    IAT_RETURN_IF_ERROR(RequireTables(!config_.neural.empty(), "neural"));
+    for (const auto& [name, unused] : config_.neural) {
+      IAT_RETURN_IF_ERROR(Record(name).status());
+    }
+    return absl::OkStatus();
+  });
+}
+
+absl::Status Pipeline::Neural(bool json) {
+  std::vector<NeuralScoreRow> rows;
+  IAT_RETURN_IF_ERROR(Timed("neural", [&]() -> absl::Status {
+    IAT_RETURN_IF_ERROR(RequireTables(!config_.neural.empty(), "neural"));
+    for (const auto& [name, unused] : config_.neural) {
+      IAT_ASSIGN_OR_RETURN(const bool recorded, Record(name));
+      if (!recorded) continue;
+      IAT_ASSIGN_OR_RETURN(const std::vector<NeuralScoreRow> own, ScoreRecording(name));
+      rows.insert(rows.end(), own.begin(), own.end());
+    }
+    return absl::OkStatus();
+  }));
+  if (options_.dry_run) return absl::OkStatus();
+  IAT_RETURN_IF_ERROR(WriteNeuralScores(folder_ / "scores" / "neural.csv", rows));
+  IAT_RETURN_IF_ERROR(WriteProvenance());
+  const std::vector<NeuralSummaryLine> lines = SummariseNeuralScores(rows);
+  std::fputs((json ? NeuralSummaryJson(lines) : NeuralSummaryText(lines)).c_str(),
+             stdout);
+  return absl::OkStatus();
+}
+
+absl::Status Pipeline::Consistency() {
+  std::vector<ConsistencyTable> tables;
+  IAT_RETURN_IF_ERROR(Timed("consistency", [&]() -> absl::Status {
+    IAT_RETURN_IF_ERROR(RequireTables(!config_.consistency.empty(), "consistency"));
+    for (const auto& [name, options] : config_.consistency) {
+      IAT_ASSIGN_OR_RETURN(const bool ready,
+                           HaveModelFiles("consistency", options.activations));
+      if (!ready) continue;
+      if (options_.dry_run) {
+        Say("consistency", absl::StrCat("will measure ", name));
+        continue;
+      }
+      IAT_ASSIGN_OR_RETURN(
+          tables.emplace_back(),
+          MeasureConsistency(options, name, ModelFiles(options.activations)));
+    }
+    return absl::OkStatus();
+  }));
+  if (options_.dry_run) return absl::OkStatus();
+  IAT_RETURN_IF_ERROR(WriteConsistency(folder_ / "scores", tables));
+  IAT_RETURN_IF_ERROR(WriteProvenance());
+  std::fputs(ConsistencyText(tables).c_str(), stdout);
+  return absl::OkStatus();
+}
+
+}  // namespace iat
