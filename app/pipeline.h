@@ -6,7 +6,7 @@
 //   extract  activations/NAME/ANIMAL.nc                   all animals in one pass, the
 //            stimuli shared by worker processes and by the ranks of mpirun or srun
 //   compare  scores/*
-//   neural   neural/NAME.nc, scores/neural*, scores/consistency* (app/neural_stage.cc)
+//   neural   neural/NAME.nc, scores/neural*, scores/consistency* (app/neural_scores_stage.cc)
 //   report   figures/*, report.html
 
 #ifndef IAT_APP_PIPELINE_H_
@@ -55,7 +55,7 @@ class Pipeline {
   // scores/probe.csv; prints it as Compare does its table (app/probe_commands.cc).
   absl::Status Probe(bool json);
   // Recordings that are imported or simulated, and their scores, printed; the images'
-  // consistency (app/neural_stage.cc).
+  // consistency (app/neural_scores_stage.cc).
   absl::Status Record();
   absl::Status Neural(bool json);
   absl::Status Consistency();
@@ -93,7 +93,7 @@ class Pipeline {
                                   const std::string& stimuli_name,
                                   const PackedSet& stimuli) const;
   absl::Status WorkOnExtraction(const std::vector<std::string>& job);
-  // app/neural_stage.cc
+  // app/neural_scores_stage.cc
   std::vector<std::filesystem::path> ModelFiles(const std::string& stimuli_name) const;
   absl::StatusOr<bool> HaveModelFiles(const std::string& stage,
                                       const std::string& stimuli_name) const;

@@ -115,8 +115,8 @@ struct ConsistencyTable {
 };
 
 // Of activation files, one an animal. A reference row belongs to the image of that id; a
-// row that is a number, to the image whose id ends in that number (scene_007). NotFound
-// or InvalidArgument naming file and what does not fit.
+// row that is a number, to the image whose id ends in that number (scene_007.png).
+// NotFound or InvalidArgument naming file and what does not fit.
 absl::StatusOr<ConsistencyTable> MeasureConsistency(
     const ConsistencyOptions& options, const std::string& name,
     const std::vector<std::filesystem::path>& files);

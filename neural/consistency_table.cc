@@ -23,8 +23,9 @@ namespace {
 namespace fs = std::filesystem;
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-// The number that an id ends in: 7 of "scene_007"; -1: none.
-int64_t TrailingNumber(const std::string& id) {
+// The number that an id ends in: 7 of "scene_007.png"; -1: none.
+int64_t TrailingNumber(const std::string& stimulus_id) {
+  const std::string id = fs::path(stimulus_id).stem().string();
   size_t first = id.size();
   while (first > 0 && id[first - 1] >= '0' && id[first - 1] <= '9') --first;
   int64_t number = -1;

@@ -143,8 +143,12 @@ std::string PopulationText(const std::string& area, const std::string& stage) {
   return stage == "recorded" ? area : absl::StrCat(area, "/", stage);
 }
 
+std::string NumberText(double value) {
+  return std::isnan(value) ? "-" : absl::StrFormat("%.3f", value);
+}
+
 std::string ValueText(const Interval& interval) {
-  std::string text = absl::StrFormat("%6.3f", interval.mean);
+  std::string text = absl::StrFormat("%6s", NumberText(interval.mean));
   if (std::isnan(interval.low)) return absl::StrFormat("%-23s", text);
   absl::StrAppendFormat(&text, " [%6.3f, %6.3f]", interval.low, interval.high);
   return absl::StrFormat("%-23s", text);
@@ -159,15 +163,14 @@ void AppendLines(const std::vector<NeuralSummaryLine>& lines, std::string& text)
       "interval over");
   for (const NeuralSummaryLine& line : lines) {
     absl::StrAppendFormat(
-        &text,
-        "%-16s %-17s %-16s %5s %-16s %-13s %s %s %s %-7.3f %s %-6.3f %-6.3f %s%s\n",
+        &text, "%-16s %-17s %-16s %5s %-16s %-13s %s %s %s %-7s %s %-6s %-6s %s%s\n",
         line.recording, line.direction,
         PopulationText(line.source_area, line.source_stage),
         line.num_source_units > 0 ? absl::StrCat(line.num_source_units) : "all",
         PopulationText(line.target_area, line.target_stage), line.mapping,
         ValueText(line.r2), ValueText(line.r_reliable), ValueText(line.r_corrected),
-        line.r_corrected_all_trials.mean, ValueText(line.rsa), line.undefined_share,
-        line.active_share,
+        NumberText(line.r_corrected_all_trials.mean), ValueText(line.rsa),
+        NumberText(line.undefined_share), NumberText(line.active_share),
         line.interval_over.empty()
             ? absl::StrFormat("none: %d animals, fewer than 4", line.num_interval)
             : absl::StrFormat("%d %s", line.num_interval, line.interval_over),
@@ -203,7 +206,7 @@ void AppendMatrix(const std::vector<NeuralSummaryLine>& lines, const std::string
           });
       absl::StrAppendFormat(
           &text, " %8s",
-          found == lines.end() ? "-" : absl::StrFormat("%.3f", ((*found).*measure).mean));
+          found == lines.end() ? "-" : NumberText(((*found).*measure).mean));
     }
   }
   text += '\n';

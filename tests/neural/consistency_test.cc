@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+#include "absl/strings/str_format.h"
 #include "base/activation_file.h"
 #include "base/csv.h"
 #include "base/file.h"
@@ -145,7 +146,7 @@ class MeasureConsistencyTest : public ::testing::Test {
     layer.units.column.assign(kUnits, -1);
     std::vector<std::string> ids;
     for (int i = 0; i < kImages; ++i) {
-      ids.push_back("scene_" + std::string(i < 10 ? "00" : "0") + std::to_string(i));
+      ids.push_back(absl::StrFormat("scene_%03d.png", i));
     }
     ActivationMetadata metadata;
     metadata.animal = "seed-00" + std::to_string(k);
@@ -196,7 +197,7 @@ TEST_F(MeasureConsistencyTest, TakesOnlyTheImagesThatTheTableAllows) {
   const auto table = MeasureConsistency(options_, "sharp", files_);
   ASSERT_TRUE(table.ok()) << table.status();
   EXPECT_EQ(table->image_ids.size(), 20u);
-  EXPECT_EQ(table->image_ids[0], "scene_001");
+  EXPECT_EQ(table->image_ids[0], "scene_001.png");
   EXPECT_EQ(table->reference(0), 0.07);
   EXPECT_THAT(table->notes[0], HasSubstr("20 of 30 images"));
 }
@@ -208,7 +209,7 @@ TEST_F(MeasureConsistencyTest, SaysWhatDoesNotFit) {
   options_.reference_value = "consistency";
   ASSERT_TRUE(
       WriteFileAtomically(folder_ / "reference.csv", "image,consistency\n0,1\n").ok());
-  EXPECT_THAT(Message(), HasSubstr("no row for image \"scene_001\""));
+  EXPECT_THAT(Message(), HasSubstr("no row for image \"scene_001.png\""));
   ASSERT_TRUE(
       WriteFileAtomically(folder_ / "reference.csv", "image,consistency\n0,one\n").ok());
   EXPECT_THAT(Message(), HasSubstr("is \"one\"; expected a number"));

@@ -56,7 +56,7 @@ class NeuralScoresTest : public ::testing::Test {
     signals_.conservativeResize(kStimuli, signals_.cols() + num_neurons);
     signals_.rightCols(num_neurons) = signal;
     for (int j = 0; j < num_neurons; ++j) {
-      recording_.neurons.push_back({animal, area, absl::StrCat("n", j)});
+      recording_.neurons.push_back({animal, area, absl::StrCat(area, "-", j)});
     }
   }
   std::vector<float> Responses() const {
