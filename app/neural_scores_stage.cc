@@ -1,6 +1,7 @@
-// Recordings in a run: made or found, scored, and the images' consistency measured.
+// Recordings in a run: simulated where they are to be, scored, and the images'
+// consistency measured.
 //
-//   neural/NAME.nc                    imported or simulated recordings
+//   neural/NAME.nc                    recordings, and their trial means in activations/
 //   scores/neural/NAME/neural.csv     and neural_units.csv, neural_splits.csv, parts/
 //   scores/neural.csv                 all recordings' rows
 //   scores/consistency.csv            and consistency_images.csv
@@ -8,6 +9,7 @@
 #include <cstdio>
 
 #include "absl/strings/str_cat.h"
+#include "app/neural_stage.h"
 #include "app/pipeline.h"
 #include "base/progress.h"
 #include "base/status.h"
@@ -16,6 +18,7 @@
 #include "neural/neural_scores.h"
 #include "neural/neural_summary.h"
 #include "neural/recording.h"
+#include "neural/simulate.h"
 
 namespace iat {
 namespace {
@@ -56,40 +59,49 @@ absl::StatusOr<bool> Pipeline::HaveModelFiles(const std::string& stage,
 
 absl::StatusOr<bool> Pipeline::Record(const std::string& name) {
   const NeuralOptions& options = config_.neural.at(name);
-  std::vector<fs::path> models;
-  if (options.source == "simulated") {
-    models = ModelFiles(options.simulation.activations);
-    IAT_ASSIGN_OR_RETURN(const bool ready,
-                         HaveModelFiles("neural", options.simulation.activations));
-    if (!ready) return false;
+  const fs::path path = folder_ / "neural" / (name + ".nc");
+  if (options.source == "description") {
+    NeuralStage stage;
+    stage.recordings = {{name, options}};
+    stage.folder = folder_;
+    stage.jobs = options_.jobs;
+    stage.dry_run = options_.dry_run;
+    stage.say = [&](const std::string& text) { Say("neural", text); };
+    IAT_RETURN_IF_ERROR(RunNeuralStage(stage));
+    return fs::exists(path);
+  }
+  const std::string& stimuli = options.simulation.activations;
+  IAT_ASSIGN_OR_RETURN(const bool ready, HaveModelFiles("neural", stimuli));
+  if (!ready) return false;
+  IAT_ASSIGN_OR_RETURN(
+      const std::string wanted,
+      SimulationFingerprint(options.simulation, name, ModelFiles(stimuli)));
+  const absl::StatusOr<Recording> found =
+      fs::exists(path) ? ReadRecording(path) : absl::NotFoundError("");
+  if (found.ok() && found->fingerprint == wanted) {
+    Say("neural", absl::StrCat(name, " complete and unchanged"));
+    return true;
   }
   if (options_.dry_run) {
-    const auto recorded = IsRecorded(options, folder_, name, models);
-    if (recorded.ok() && *recorded) {
-      Say("neural", absl::StrCat(name, " is complete and unchanged"));
-      return true;
-    }
-    if (!recorded.ok() && !absl::IsNotFound(recorded.status())) return recorded.status();
-    Say("neural",
-        recorded.ok()
-            ? absl::StrCat("will ", options.source == "import" ? "import " : "simulate ",
-                           name)
-            : absl::StrCat("will go on once its files are there: ",
-                           recorded.status().message()));
+    Say("neural", absl::StrCat("will simulate ", name));
     return false;
   }
-  IAT_ASSIGN_OR_RETURN(const std::string log,
-                       MakeRecording(options, folder_, name, models, options_.jobs));
-  if (!log.empty() && !options_.quiet) std::fputs(log.c_str(), stderr);
+  IAT_ASSIGN_OR_RETURN(const Recording recording,
+                       Simulate(options.simulation, name, ModelFiles(stimuli)));
+  IAT_RETURN_IF_ERROR(WriteRecording(path, recording));
+  IAT_RETURN_IF_ERROR(
+      WriteTrialMeans(recording, folder_ / "activations" /
+                                     (options.stimuli.empty() ? name : options.stimuli))
+          .status());
+  Say("neural", absl::StrCat(name, ": ", recording.source, ", ", recording.selection));
   return true;
 }
 
 absl::StatusOr<std::vector<NeuralScoreRow>> Pipeline::ScoreRecording(
     const std::string& name) {
   const NeuralScoresOptions& options = config_.neural.at(name).scores;
-  IAT_ASSIGN_OR_RETURN(
-      const Recording recording,
-      ReadRecording(RecordingPath(config_.neural.at(name), folder_, name)));
+  IAT_ASSIGN_OR_RETURN(const Recording recording,
+                       ReadRecording(folder_ / "neural" / (name + ".nc")));
   NeuralScoresInput input{name, &recording, {}};
   const fs::path scores = folder_ / "scores" / "neural" / name;
   if (options.WantsModels()) {

@@ -5,9 +5,10 @@
 //   train    models/ANIMAL/weights.safetensors            one worker process each
 //   extract  activations/NAME/ANIMAL.nc                   all animals in one pass, the
 //            stimuli shared by worker processes and by the ranks of mpirun or srun
+//   neural   neural/NAME.nc, activations/NAME/ANIMAL.nc   recordings (app/neural_stage.h)
 //   compare  scores/*
-//   neural   neural/NAME.nc, scores/neural*, scores/consistency* (app/neural_scores_stage.cc)
-//   report   figures/*, report.html
+//   neural   neural/NAME.nc, scores/neural*, scores/consistency*
+//   (app/neural_scores_stage.cc) report   figures/*, report.html
 
 #ifndef IAT_APP_PIPELINE_H_
 #define IAT_APP_PIPELINE_H_
@@ -48,6 +49,7 @@ class Pipeline {
                                        FileLock::Mode mode);
 
   absl::Status Train();
+  // Recordings first: their pictures may be among the stimuli.
   absl::Status Extract();
   // Also prints the summary table (JSON when asked) to stdout.
   absl::Status Compare(bool json);

@@ -175,11 +175,16 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
   IAT_RETURN_IF_ERROR(CheckNamed(document, "neural", config.neural));
   IAT_RETURN_IF_ERROR(CheckNamed(document, "consistency", config.consistency));
   for (const auto& [name, options] : config.neural) {
+    const std::string table = absl::StrCat("neural.", name);
+    if (!options.stimuli.empty() && !config.stimuli.contains(options.stimuli)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(document.Place(table, "stimuli"), " is \"", options.stimuli,
+                       "\"; expected the name of a [stimuli.NAME] table, or \"\""));
+    }
     for (const std::string& stimuli :
          {options.source == "simulated" ? options.simulation.activations : "",
           options.scores.activations}) {
-      IAT_RETURN_IF_ERROR(
-          CheckStimuli(document, absl::StrCat("neural.", name), stimuli, config.stimuli));
+      IAT_RETURN_IF_ERROR(CheckStimuli(document, table, stimuli, config.stimuli));
     }
   }
   for (const auto& [name, options] : config.consistency) {

@@ -9,12 +9,12 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "app/neural_options.h"
 #include "base/options.h"
 #include "extraction/extract.h"
 #include "images/image_source.h"
 #include "models/vision_model.h"
 #include "neural/consistency.h"
-#include "neural/neural_options.h"
 #include "report/figure1.h"
 #include "similarity/compare.h"
 #include "training/linear_probe.h"
@@ -53,8 +53,8 @@ struct RunConfig {
   ProbeOptions probe;
   std::map<std::string, ImageOptions> stimuli;
   ExtractionOptions extraction;
-  CompareOptions compare;
   std::map<std::string, NeuralOptions> neural;
+  CompareOptions compare;
   std::map<std::string, ConsistencyOptions> consistency;
   FigureOptions report;
 

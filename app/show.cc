@@ -10,8 +10,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "app/neural_commands.h"
 #include "base/activation_file.h"
 #include "base/file.h"
+#include "base/netcdf.h"
 #include "base/score_table.h"
 #include "base/status.h"
 #include "images/contact_sheet.h"
@@ -43,6 +45,13 @@ absl::Status ShowActivations(const std::string& path) {
                 100.0 * (values.array() > 0).cast<double>().mean());
   }
   return absl::OkStatus();
+}
+
+// Activations and recordings are both netCDF files; their titles tell them apart.
+bool IsRecording(const std::string& path) {
+  const auto file = NetcdfFile::Open(path);
+  return file.ok() &&
+         file->TextAttribute(NC_GLOBAL, "title").value_or("") == "iat recording";
 }
 
 absl::Status ShowTensors(const std::string& path) {
@@ -96,13 +105,15 @@ absl::Status Show(const std::string& path) {
       return absl::OkStatus();
     }
   }
-  if (absl::EndsWith(path, ".nc")) return ShowActivations(path);
+  if (absl::EndsWith(path, ".nc")) {
+    return IsRecording(path) ? ShowRecording(path) : ShowActivations(path);
+  }
   if (absl::EndsWith(path, ".safetensors")) return ShowTensors(path);
   if (absl::EndsWith(path, ".csv")) return ShowScores(path);
-  return absl::InvalidArgumentError(
-      absl::StrCat(path,
-                   ": expected an activation file (.nc), weights (.safetensors), a "
-                   "score table (.csv), a packed image set or a run folder"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      path,
+      ": expected an activation file or a recording (.nc), weights (.safetensors), a "
+      "score table (.csv), a packed image set or a run folder"));
 }
 
 }  // namespace iat

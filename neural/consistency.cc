@@ -16,6 +16,8 @@ namespace {
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr int64_t kNumBootstraps = 2000;
 constexpr size_t kFewestImages = 4;
+// Values this close, of their range, are ties: means of ranks that are equal come out so.
+constexpr double kTie = 1e-12;
 
 // Over their deviation across images; units that never vary are left out.
 Eigen::MatrixXd ZScores(const Eigen::MatrixXd& responses) {
@@ -32,6 +34,7 @@ Eigen::MatrixXd ZScores(const Eigen::MatrixXd& responses) {
 }
 
 Eigen::VectorXd Ranks(const Eigen::VectorXd& values) {
+  const double tie = kTie * (values.maxCoeff() - values.minCoeff());
   std::vector<Eigen::Index> order(values.size());
   std::iota(order.begin(), order.end(), 0);
   std::sort(order.begin(), order.end(),
@@ -39,7 +42,7 @@ Eigen::VectorXd Ranks(const Eigen::VectorXd& values) {
   Eigen::VectorXd ranks(values.size());
   for (size_t first = 0; first < order.size();) {
     size_t end = first + 1;
-    while (end < order.size() && values(order[end]) == values(order[first])) ++end;
+    while (end < order.size() && values(order[end]) - values(order[first]) <= tie) ++end;
     for (size_t k = first; k < end; ++k) {
       ranks(order[k]) = 0.5 * static_cast<double>(first + end - 1);
     }

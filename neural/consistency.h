@@ -62,7 +62,8 @@ struct ConsistencyOptions {
 // Images x images, the cosine similarities S.
 Eigen::MatrixXd ImageSimilarity(const Eigen::MatrixXd& responses);
 
-// Spearman's correlation, ties sharing their mean rank. NaN where one side is constant.
+// Spearman's correlation, ties (within 1e-12 of the range) sharing their mean rank. NaN
+// where one side is constant.
 double Spearman(const Eigen::VectorXd& a, const Eigen::VectorXd& b);
 double Pearson(const Eigen::VectorXd& a, const Eigen::VectorXd& b);
 

@@ -81,7 +81,11 @@ class TableReader {
   absl::StatusOr<std::string> AreaOf(const ArrayStore& store,
                                      const FoundArray& array) const {
     if (!options_.area_attribute.empty()) {
-      return store.TextAttribute(array.path, options_.area_attribute);
+      IAT_ASSIGN_OR_RETURN(std::string area,
+                           store.TextAttribute(array.path, options_.area_attribute));
+      // "AM/PM": areas become parts of variable names.
+      std::replace(area.begin(), area.end(), '/', '-');
+      return area;
     }
     const auto captured = array.captured.find("area");
     if (captured != array.captured.end()) return captured->second;

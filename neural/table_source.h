@@ -17,7 +17,8 @@
 // become names, and * for any text: "/session_*/{area}", "/{animal}/validation_trials".
 // The animal is {animal}; else the group a * stands for; else the entry of `animal_names`
 // for the file; else the file's stem. The area is {area}, the text attribute
-// `area_attribute` of the dataset, or `area`. `animals` and `areas` keep some of them.
+// `area_attribute` of the dataset (a / in it becomes a -), or `area`. `animals` and
+// `areas` keep some of them.
 //
 // Stimuli. With bins_per_stimulus > 1, that many consecutive entries along "stimulus"
 // (bins of a film) are combined into one. Ids come from the dataset `stimulus_ids`

@@ -136,8 +136,9 @@ TEST_F(NeuralScoresTest, MapsEveryAnimalsAreasOntoThoseOfOthers) {
     EXPECT_FALSE(row.simulated);
   }
   const NeuralScoreRow& pool = Find(rows, "others->animals", "V1", "V1");
-  EXPECT_EQ(pool.source_animal, "mouse-1+mouse-2");
-  EXPECT_EQ(pool.num_source_units, 7 + 8);
+  EXPECT_EQ(pool.source_animal, "mouse-0+mouse-1");
+  EXPECT_EQ(pool.target_animal, "mouse-2");
+  EXPECT_EQ(pool.num_source_units, 6 + 7);
 }
 
 TEST_F(NeuralScoresTest, FindsThePlantedAreaAndNotTheOther) {
