@@ -21,6 +21,8 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+// Which neurons are reliable must not hang on few bootstraps.
+constexpr int64_t kFewestReliabilityHalvings = 100;
 
 struct Task {
   size_t group, split;
@@ -110,10 +112,11 @@ class Assembler {
   Assembler(const NeuralScoresOptions& options, const NeuralScoresInput& input,
             const NeuralWorld& world)
       : options_(options), input_(input), world_(world) {
-    const int64_t num_bootstraps = std::max<int64_t>(options.num_bootstraps, 1);
+    const int64_t num_halvings =
+        std::max(options.num_bootstraps, kFewestReliabilityHalvings);
     for (const Population& population : world.populations) {
       reliability_.push_back(InternalConsistency(population.trials, options.trial_seed,
-                                                 population.animal, num_bootstraps));
+                                                 population.animal, num_halvings));
     }
   }
 

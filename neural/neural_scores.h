@@ -18,8 +18,9 @@
 //              neighbours in.
 // Trials       R2 and r: fitted and tested on means over all trials. Corrected r: halves,
 //              num_bootstraps times on every split (neural/noise_correction.h).
-// Reliability  Of a target neuron, its internal consistency over all stimuli from the
-//              same halvings. It reads the target alone, never a prediction.
+// Reliability  Of a target neuron, its internal consistency over all stimuli, from the
+//              same halvings and at least 100. It reads the target alone, never a
+//              prediction.
 // Aggregation  R2, r: median over neurons, mean over splits. Corrected r: mean over
 //              splits and bootstraps where it is defined, then median over reliable
 //              neurons, as the group's code does it.
