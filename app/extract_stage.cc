@@ -5,7 +5,6 @@
 #include <map>
 
 #include "absl/strings/str_cat.h"
-#include "app/neural_stage.h"
 #include "app/pipeline.h"
 #include "base/progress.h"
 #include "base/status.h"
@@ -69,17 +68,6 @@ ExtractionJob Pipeline::MakeExtractionJob(const std::vector<Animal>& animals,
 }
 
 absl::Status Pipeline::Extract() {
-  if (!config_.neural.empty()) {
-    IAT_RETURN_IF_ERROR(Timed("neural", [&]() -> absl::Status {
-      NeuralStage stage;
-      stage.recordings = config_.neural;
-      stage.folder = folder_;
-      stage.jobs = options_.jobs;
-      stage.dry_run = options_.dry_run;
-      stage.say = [&](const std::string& text) { Say("neural", text); };
-      return RunNeuralStage(stage);
-    }));
-  }
   return Timed("extract", [&]() -> absl::Status {
     IAT_ASSIGN_OR_RETURN(const Rank rank, RankFromEnvironment());
     std::vector<WorkerTask> workers;

@@ -231,6 +231,29 @@ int Main(int argc, char** argv) {
                         [&](const absl::Status& status) { exit_code = Finish(status); });
   AddImageCommands(app, [&](const absl::Status& status) { exit_code = Finish(status); });
   AddNeuralCommands(app, [&](const absl::Status& status) { exit_code = Finish(status); });
+  const StageCommand neural_stages[] = {
+      {"simulate", "the config's recordings: simulated, imported, found",
+       FileLock::Mode::kShared,
+       [](Pipeline& pipeline, bool) { return pipeline.Record(); }},
+      {"scores", "animals onto animals, models onto animals, animals onto models",
+       FileLock::Mode::kShared,
+       [](Pipeline& pipeline, bool json) { return pipeline.Neural(json); }},
+      {"consistency", "how consistently the models represent each image",
+       FileLock::Mode::kShared,
+       [](Pipeline& pipeline, bool) { return pipeline.Consistency(); }},
+  };
+  std::vector<StageArguments> neural_arguments(std::size(neural_stages));
+  CLI::App* neural = app.get_subcommand("neural");
+  neural->description("recordings: import, simulate, score");
+  for (size_t i = 0; i < std::size(neural_stages); ++i) {
+    CLI::App* command =
+        neural->add_subcommand(neural_stages[i].name, neural_stages[i].help);
+    neural_arguments[i].AddTo(command);
+    command->callback([&, i] {
+      exit_code =
+          RunStage(neural_arguments[i], neural_stages[i].mode, neural_stages[i].run);
+    });
+  }
   AddWeightsCommands(app,
                      [&](const absl::Status& status) { exit_code = Finish(status); });
 

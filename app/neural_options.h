@@ -1,4 +1,5 @@
-// Config tables [neural.NAME]: recordings that a run brings in.
+// Config tables [neural.NAME]: recordings that a run brings in or simulates, and what is
+// scored on them.
 
 #ifndef IAT_APP_NEURAL_OPTIONS_H_
 #define IAT_APP_NEURAL_OPTIONS_H_
@@ -7,6 +8,8 @@
 
 #include "absl/status/status.h"
 #include "base/options.h"
+#include "neural/neural_scores_options.h"
+#include "neural/simulate.h"
 
 namespace iat {
 
@@ -14,6 +17,8 @@ struct NeuralOptions {
   std::string source = "description";
   std::string description;
   std::string stimuli;
+  SimulationOptions simulation;
+  NeuralScoresOptions scores;
 
   void Describe(OptionVisitor& visitor);
   absl::Status Validate() const;

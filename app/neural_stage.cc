@@ -105,6 +105,8 @@ absl::Status ImportOne(const std::string& name, const NeuralOptions& options,
 
 absl::Status RunNeuralStage(const NeuralStage& stage) {
   for (const auto& [name, options] : stage.recordings) {
+    // Made from activations, which come later (app/neural_scores_stage.cc).
+    if (options.source == "simulated") continue;
     IAT_RETURN_IF_ERROR(
         Annotate(ImportOne(name, options, stage), absl::StrCat("neural.", name)));
   }

@@ -8,6 +8,8 @@
 //   neural   neural/NAME.nc, activations/NAME/ANIMAL.nc   recordings (app/neural_stage.h)
 //   compare  scores/*
 //   subsample  scores/subsample.csv, where the config has a [subsample] table
+//   calibrate  scores/calibrate.csv, .json, where it has a [calibrate] table
+//   neural   scores/neural*, scores/consistency* (app/neural_scores_stage.cc)
 //   report   figures/*, report.html
 
 #ifndef IAT_APP_PIPELINE_H_
@@ -26,6 +28,7 @@
 #include "app/run_config.h"
 #include "base/file.h"
 #include "images/packed_set.h"
+#include "neural/neural_score_table.h"
 #include "report/report.h"
 #include "similarity/calibration_text.h"
 #include "similarity/compare.h"
@@ -64,8 +67,13 @@ class Pipeline {
   absl::Status Calibrate(bool json);
   // scores/probe.csv; prints it as Compare does its table (app/probe_commands.cc).
   absl::Status Probe(bool json);
-  // Train, Extract, Compare, Subsample and Calibrate where they are on, and Report; ends
-  // with the paper's claims.
+  // Recordings that are imported or simulated, and their scores, printed; the images'
+  // consistency (app/neural_scores_stage.cc).
+  absl::Status Record();
+  absl::Status Neural(bool json);
+  absl::Status Consistency();
+  // Train, Extract, Compare, and Record, Subsample, Calibrate, Neural and Consistency
+  // where they are on, and Report; ends with the paper's claims.
   absl::Status Reproduce(bool json);
 
   // A worker process's whole job: "train" ANIMAL, "extract" RANK STIMULI SCOPE ANIMAL...
@@ -108,6 +116,16 @@ class Pipeline {
                                   const std::string& scope,
                                   const PackedSet& stimuli) const;
   absl::Status WorkOnExtraction(const std::vector<std::string>& job);
+  // app/neural_scores_stage.cc
+  std::vector<std::filesystem::path> ModelFiles(const std::string& stimuli_name) const;
+  absl::StatusOr<bool> HaveModelFiles(const std::string& stage,
+                                      const std::string& stimuli_name) const;
+  absl::StatusOr<bool> Record(const std::string& name);
+  // scores/neural.csv, of recordings whose scores.directions are not empty.
+  absl::Status ScoreRecordings();
+  absl::Status PrintNeural(bool json) const;
+  absl::Status MeasureAllConsistency(bool print);
+  absl::StatusOr<std::vector<NeuralScoreRow>> ScoreRecording(const std::string& name);
   ProbeJob MakeProbeJob(const Animal& animal, const PackedSet& images) const;
   absl::Status WorkOnProbe(const Animal& animal);
   absl::Status RunTasks(const std::string& stage, const std::string& unit,

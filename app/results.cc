@@ -311,16 +311,22 @@ absl::Status Pipeline::WriteProvenance() {
 absl::Status Pipeline::Reproduce(bool json) {
   IAT_RETURN_IF_ERROR(Train());
   IAT_RETURN_IF_ERROR(Extract());
+  if (!config_.neural.empty()) IAT_RETURN_IF_ERROR(Record());
   // The table comes last, below the report's path.
   IAT_RETURN_IF_ERROR(CompareAll().status());
   IAT_RETURN_IF_ERROR(CompareScopes().status());
   IAT_RETURN_IF_ERROR(MeasureMetrics());
   if (config_.subsample) IAT_RETURN_IF_ERROR(SubsampleAll().status());
   IAT_RETURN_IF_ERROR(CalibrateAll().status());
+  if (!config_.neural.empty()) IAT_RETURN_IF_ERROR(ScoreRecordings());
+  if (!config_.consistency.empty()) {
+    IAT_RETURN_IF_ERROR(MeasureAllConsistency(/*print=*/!json));
+  }
   IAT_RETURN_IF_ERROR(Report());
   if (options_.dry_run) return absl::OkStatus();
   // As JSON one document: that of compare. iat subsample --json prints the other.
   if (config_.subsample && !json) IAT_RETURN_IF_ERROR(PrintSampling(json));
+  if (!config_.neural.empty() && !json) IAT_RETURN_IF_ERROR(PrintNeural(json));
   return PrintSummary(json, /*with_verdicts=*/true);
 }
 

@@ -24,11 +24,44 @@ absl::Status At(const ConfigDocument& document, absl::string_view table,
   return Annotate(status, document.Place(table, ""));
 }
 
+// Every [table.NAME] of a kind.
+template <typename Options>
+void ReadNamed(ConfigDocument& document, const std::string& table,
+               std::map<std::string, Options>& named) {
+  document.Read(table, [](OptionVisitor&) {});
+  for (const std::string& name : document.TableNames(table)) {
+    document.Read(absl::StrCat(table, ".", name), named[name]);
+  }
+}
+
 bool IsName(const std::string& text) {
   return !text.empty() && text[0] != '.' &&
          text.find_first_not_of(
              "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
              "0123456789-_.") == std::string::npos;
+}
+
+template <typename Options>
+absl::Status CheckNamed(const ConfigDocument& document, const std::string& table,
+                        const std::map<std::string, Options>& named) {
+  for (const auto& [name, options] : named) {
+    if (!IsName(name)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(document.Place(table, name),
+                       ": expected letters, digits, -, _ and . in the name"));
+    }
+    IAT_RETURN_IF_ERROR(At(document, absl::StrCat(table, ".", name), options.Validate()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckStimuli(const ConfigDocument& document, const std::string& table,
+                          const std::string& stimuli,
+                          const std::map<std::string, ImageOptions>& all) {
+  if (stimuli.empty() || all.contains(stimuli)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(document.Place(table, ""), ": activations is \"", stimuli,
+                   "\", but there is no [stimuli.", stimuli, "]"));
 }
 
 }  // namespace
@@ -98,10 +131,6 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
     document.Read(absl::StrCat("stimuli.", name), config.stimuli[name]);
   }
   document.Read("extraction", config.extraction);
-  document.Read("neural", [](OptionVisitor&) {});
-  for (const std::string& name : document.TableNames("neural")) {
-    document.Read(absl::StrCat("neural.", name), config.neural[name]);
-  }
   document.Read("compare", config.compare);
   if (document.Has("scopes")) document.Read("scopes", config.scopes.emplace());
   if (document.Has("metrics")) document.Read("metrics", config.metrics.emplace());
@@ -110,6 +139,8 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
   if (document.Has("subsample")) {
     document.Read("subsample", config.subsample.emplace());
   }
+  ReadNamed(document, "neural", config.neural);
+  ReadNamed(document, "consistency", config.consistency);
   document.Read("report", config.report);
   IAT_RETURN_IF_ERROR(document.Finish());
 
@@ -119,7 +150,8 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
                      "\"; expected letters, digits, -, _ and ."));
   }
   const auto& seeds = config.family.seeds;
-  if ((seeds.empty() && config.family.imported.empty()) ||
+  // Recordings can be scored among themselves.
+  if ((seeds.empty() && config.family.imported.empty() && config.neural.empty()) ||
       std::set<int64_t>(seeds.begin(), seeds.end()).size() != seeds.size()) {
     return absl::InvalidArgumentError(absl::StrCat(
         document.Place("family", "seeds"), " is [", absl::StrJoin(seeds, ", "),
@@ -147,6 +179,8 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
   }
   IAT_RETURN_IF_ERROR(At(document, "extraction", config.extraction.Validate()));
   IAT_RETURN_IF_ERROR(At(document, "compare", config.compare.Validate()));
+  IAT_RETURN_IF_ERROR(CheckNamed(document, "neural", config.neural));
+  IAT_RETURN_IF_ERROR(CheckNamed(document, "consistency", config.consistency));
   if (config.subsample) {
     IAT_RETURN_IF_ERROR(At(document, "subsample", config.subsample->Validate()));
   }
@@ -179,17 +213,20 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
   }
   for (const auto& [name, options] : config.neural) {
     const std::string table = absl::StrCat("neural.", name);
-    if (!IsName(name)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(document.Place("neural", name),
-                       ": expected letters, digits, -, _ and . in the name"));
-    }
-    IAT_RETURN_IF_ERROR(At(document, table, options.Validate()));
     if (!options.stimuli.empty() && !config.stimuli.contains(options.stimuli)) {
       return absl::InvalidArgumentError(
           absl::StrCat(document.Place(table, "stimuli"), " is \"", options.stimuli,
                        "\"; expected the name of a [stimuli.NAME] table, or \"\""));
     }
+    for (const std::string& stimuli :
+         {options.source == "simulated" ? options.simulation.activations : "",
+          options.scores.activations}) {
+      IAT_RETURN_IF_ERROR(CheckStimuli(document, table, stimuli, config.stimuli));
+    }
+  }
+  for (const auto& [name, options] : config.consistency) {
+    IAT_RETURN_IF_ERROR(CheckStimuli(document, absl::StrCat("consistency.", name),
+                                     options.activations, config.stimuli));
   }
   return config;
 }
@@ -203,8 +240,14 @@ std::string RunConfig::ResolvedText() const {
   for (const auto& [name, options] : stimuli) {
     absl::StrAppend(&text, "\n[stimuli.", TomlString(name), "]\n", OptionsText(options));
   }
+  absl::StrAppend(&text, "\n[extraction]\n", OptionsText(extraction), "\n[compare]\n",
+                  OptionsText(compare));
   for (const auto& [name, options] : neural) {
     absl::StrAppend(&text, "\n[neural.", TomlString(name), "]\n", OptionsText(options));
+  }
+  for (const auto& [name, options] : consistency) {
+    absl::StrAppend(&text, "\n[consistency.", TomlString(name), "]\n",
+                    OptionsText(options));
   }
   absl::StrAppend(&text, "\n[extraction]\n", OptionsText(extraction), "\n[compare]\n",
                   OptionsText(compare));

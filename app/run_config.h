@@ -15,6 +15,7 @@
 #include "extraction/extract.h"
 #include "images/image_source.h"
 #include "models/vision_model.h"
+#include "neural/consistency.h"
 #include "report/figure1.h"
 #include "similarity/calibrate_run.h"
 #include "similarity/compare.h"
@@ -60,6 +61,7 @@ struct RunConfig {
   ExtractionOptions extraction;
   std::map<std::string, NeuralOptions> neural;
   CompareOptions compare;
+  std::map<std::string, ConsistencyOptions> consistency;
   // Without the table nothing of it is done.
   std::optional<ScopeOptions> scopes;
   std::optional<MetricCompareOptions> metrics;

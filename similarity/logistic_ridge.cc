@@ -14,14 +14,15 @@ namespace {
 
 double Sigmoid(double margin) { return 1.0 / (1.0 + std::exp(-margin)); }
 
+// Targets and values less the activity threshold; `inactive` too.
 double PickThreshold(const Eigen::VectorXd& target, const Eigen::VectorXf& margins,
-                     const Eigen::VectorXd& values,
+                     const Eigen::VectorXd& values, double inactive,
                      const std::vector<double>& thresholds) {
   double best = 0.5, smallest = INFINITY;
   for (const double threshold : thresholds) {
     double error = 0.0;
     for (Eigen::Index i = 0; i < target.size(); ++i) {
-      const double predicted = Sigmoid(margins(i)) >= threshold ? values(i) : 0.0;
+      const double predicted = Sigmoid(margins(i)) >= threshold ? values(i) : inactive;
       error += (target(i) - predicted) * (target(i) - predicted);
     }
     if (error < smallest ||
@@ -33,17 +34,33 @@ double PickThreshold(const Eigen::VectorXd& target, const Eigen::VectorXf& margi
   return best;
 }
 
+// Mean over a unit's inactive stimuli, y <= 0; 0 where there is none.
+Eigen::VectorXd InactiveMeans(const Eigen::MatrixXd& target) {
+  Eigen::VectorXd means = Eigen::VectorXd::Zero(target.cols());
+  for (Eigen::Index j = 0; j < target.cols(); ++j) {
+    const auto inactive = target.col(j).array() <= 0.0;
+    if (inactive.any()) {
+      means(j) = inactive.select(target.col(j).array(), 0.0).sum() /
+                 static_cast<double>(inactive.count());
+    }
+  }
+  return means;
+}
+
 enum class Gate { kHard, kSoft, kTuned };
 
 class FittedLogisticRidge : public FittedMapping {
  public:
   FittedLogisticRidge(Gate gate, std::shared_ptr<const GateFit> gates,
                       std::shared_ptr<const ActiveRidgeFit> ridges,
-                      Eigen::VectorXd thresholds)
+                      Eigen::VectorXd thresholds, Eigen::VectorXd inactive,
+                      double activity_threshold)
       : gate_(gate),
         gates_(std::move(gates)),
         ridges_(std::move(ridges)),
-        thresholds_(std::move(thresholds)) {
+        thresholds_(std::move(thresholds)),
+        inactive_(std::move(inactive)),
+        activity_threshold_(activity_threshold) {
     chosen_.values["ridge_penalty"] = ridges_->ridge_penalty;
     chosen_.num_at_edge["ridge_penalty"] = ridges_->num_at_edge;
     chosen_.values["logistic_penalty"] = gates_->logistic_penalty;
@@ -57,7 +74,9 @@ class FittedLogisticRidge : public FittedMapping {
     for (Eigen::Index j = 0; j < predicted.cols(); ++j) {
       for (Eigen::Index i = 0; i < predicted.rows(); ++i) {
         const double p = Sigmoid(margins(i, j));
-        predicted(i, j) *= gate_ == Gate::kSoft ? p : (p >= thresholds_(j) ? 1.0 : 0.0);
+        const double open = gate_ == Gate::kSoft ? p : (p >= thresholds_(j) ? 1.0 : 0.0);
+        predicted(i, j) =
+            predicted(i, j) * open + inactive_(j) * (1.0 - open) + activity_threshold_;
       }
     }
     return predicted;
@@ -69,6 +88,8 @@ class FittedLogisticRidge : public FittedMapping {
   const std::shared_ptr<const GateFit> gates_;
   const std::shared_ptr<const ActiveRidgeFit> ridges_;
   const Eigen::VectorXd thresholds_;
+  const Eigen::VectorXd inactive_;  // as the ridge's values, less the activity threshold
+  const double activity_threshold_;
   Chosen chosen_;
 };
 
@@ -80,39 +101,44 @@ class LogisticRidgeMapping : public Mapping {
   bool FitsUnitsAlone() const override { return true; }
 
   absl::Status CheckTargetStage(Stage stage) const override {
-    if (stage == Stage::kPostRelu) return absl::OkStatus();
+    if (stage != Stage::kPreRelu) return absl::OkStatus();
     return absl::InvalidArgumentError(absl::StrCat(
-        "LogisticRidge predicts whether a target is above zero or exactly zero "
-        "(post_relu); the target is ",
+        "LogisticRidge predicts whether a target is active or not (post_relu, recorded); "
+        "the target is ",
         StageName(stage)));
   }
 
   absl::StatusOr<std::unique_ptr<FittedMapping>> Fit(FitProblem& problem) const override {
     IAT_RETURN_IF_ERROR(CheckTargetStage(problem.target_stage()));
+    const double activity_threshold = options_.logistic_ridge.activity_threshold;
+    // What follows tells active from inactive by the sign.
+    const Eigen::MatrixXd target = problem.target().array() - activity_threshold;
     IAT_ASSIGN_OR_RETURN(
         const std::shared_ptr<const GateFit> gates, problem.Shared<GateFit>([&] {
-          return FitGates(problem.source(), problem.target(), options_.logistic_ridge);
+          return FitGates(problem.source(), target, options_.logistic_ridge);
         }));
     IAT_ASSIGN_OR_RETURN(const std::shared_ptr<const ActiveRidgeFit> ridges,
                          problem.Shared<ActiveRidgeFit>([&] {
-                           return FitActiveRidges(problem.source(), problem.target(),
+                           return FitActiveRidges(problem.source(), target,
                                                   options_.ridge,
                                                   options_.logistic_ridge);
                          }));
-    Eigen::VectorXd thresholds = Eigen::VectorXd::Constant(problem.target().cols(), 0.5);
+    Eigen::VectorXd inactive = InactiveMeans(target);
+    Eigen::VectorXd thresholds = Eigen::VectorXd::Constant(target.cols(), 0.5);
     if (gate_ == Gate::kTuned) {
-      IAT_ASSIGN_OR_RETURN(const Eigen::MatrixXf margins,
-                           OutOfFoldMargins(problem.source(), problem.target(), *gates,
-                                            options_.logistic_ridge));
+      IAT_ASSIGN_OR_RETURN(
+          const Eigen::MatrixXf margins,
+          OutOfFoldMargins(problem.source(), target, *gates, options_.logistic_ridge));
       for (Eigen::Index j = 0; j < thresholds.size(); ++j) {
         if (std::isnan(margins(0, j))) continue;
-        thresholds(j) = PickThreshold(problem.target().col(j), margins.col(j),
-                                      ridges->out_of_sample.col(j),
-                                      options_.logistic_ridge.gate_thresholds);
+        thresholds(j) =
+            PickThreshold(target.col(j), margins.col(j), ridges->out_of_sample.col(j),
+                          inactive(j), options_.logistic_ridge.gate_thresholds);
       }
     }
     return std::make_unique<FittedLogisticRidge>(gate_, gates, ridges,
-                                                 std::move(thresholds));
+                                                 std::move(thresholds),
+                                                 std::move(inactive), activity_threshold);
   }
 
  private:
@@ -133,6 +159,8 @@ void LogisticRidgeOptions::Describe(OptionVisitor& visitor) {
   visitor.Integer("min_active", min_active, {.min = 1},
                   "target units with fewer active fit stimuli get their mean instead of "
                   "a ridge");
+  visitor.Number("activity_threshold", activity_threshold, {},
+                 "a target is active above this, in its own units; for recordings");
   visitor.Numbers("gate_thresholds", gate_thresholds, {.min = 0.0, .max = 1.0},
                   "thresholds that logistic_ridge_tuned chooses from");
 }

@@ -17,6 +17,7 @@ struct LogisticRidgeOptions {
   std::vector<double> logistic_penalties = {500, 50, 5, 0.5, 0.05, 0.005, 0.0005};
   int64_t num_folds = 3;
   int64_t min_active = 20;
+  double activity_threshold = 0.0;
   std::vector<double> gate_thresholds = {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9};
 
   void Describe(OptionVisitor& visitor);

@@ -32,14 +32,14 @@ const std::vector<Registered>& Registry() {
   constexpr bool kCheap = false, kCostly = true;
   static const auto* const registry = [] {
     const std::vector<Stage> any = {Stage::kPreRelu, Stage::kPostRelu, Stage::kRecorded};
-    const std::vector<Stage> never_negative = {Stage::kPostRelu, Stage::kRecorded};
+    const std::vector<Stage> post_or_recorded = {Stage::kPostRelu, Stage::kRecorded};
     const std::vector<Stage> rectified = {Stage::kPostRelu};
     return new std::vector<Registered>{
         {{"elastic_net", "linear map that uses few source units: L1 and L2 penalty", any,
           kCostly},
          MakeElasticNetMapping},
         {{"glm_poisson_softplus",
-          "Poisson regression: rates are the softplus of a linear map", never_negative,
+          "Poisson regression: rates are the softplus of a linear map", post_or_recorded,
           kCostly},
          MakeGlmPoissonSoftplusMapping},
         {{"inverse_nonlinear",
@@ -50,15 +50,15 @@ const std::vector<Registered>& Registry() {
          MakeLassoMapping},
         {{"logistic_ridge",
           "a logistic regression says whether the target is active, a ridge how much",
-          rectified, kCostly},
+          post_or_recorded, kCostly},
          MakeLogisticRidgeMapping},
         {{"logistic_ridge_soft",
           "logistic_ridge with the value weighted by the probability of being active",
-          rectified, kCostly},
+          post_or_recorded, kCostly},
          MakeLogisticRidgeSoftMapping},
         {{"logistic_ridge_tuned",
           "logistic_ridge with the gate's threshold chosen inside the fit stimuli",
-          rectified, kCostly},
+          post_or_recorded, kCostly},
          MakeLogisticRidgeTunedMapping},
         {{"ols", "linear map without a penalty, of least norm", any, kCheap},
          MakeOlsMapping},

@@ -90,9 +90,10 @@ std::set<std::string> AnimalsOf(const std::map<Pair, double>& value_of_pair) {
 // `statistic` takes the animal to leave out, or none.
 Interval Jackknife(const std::set<std::string>& animals,
                    const std::function<double(const std::string*)>& statistic) {
-  std::vector<double> without;
-  for (const std::string& animal : animals) without.push_back(statistic(&animal));
-  return TInterval(statistic(nullptr), JackknifeVariance(without), kCoverage);
+  const std::vector<std::string> names(animals.begin(), animals.end());
+  return JackknifeStatistic(names.size(), [&](size_t left_out) {
+    return statistic(left_out < names.size() ? &names[left_out] : nullptr);
+  });
 }
 
 std::map<Pair, double> MeanOverSplits(const Measurements& measurements) {
@@ -291,6 +292,13 @@ nlohmann::ordered_json KeyJson(const SummaryKey& key) {
 }
 
 }  // namespace
+
+Interval JackknifeStatistic(size_t num_animals,
+                            const std::function<double(size_t)>& statistic) {
+  std::vector<double> without;
+  for (size_t a = 0; a < num_animals; ++a) without.push_back(statistic(a));
+  return TInterval(statistic(num_animals), JackknifeVariance(without), kCoverage);
+}
 
 Interval JackknifeOverAnimals(const std::map<Pair, double>& value_of_pair) {
   return Jackknife(AnimalsOf(value_of_pair), [&](const std::string* left_out) {

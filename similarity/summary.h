@@ -30,6 +30,7 @@
 #define IAT_SIMILARITY_SUMMARY_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -47,6 +48,10 @@ Interval JackknifeOverAnimals(
 
 // The mean over target animals and its interval, from one value for each.
 Interval JackknifeOverTargets(const std::map<std::string, double>& value_of_target);
+// The same of any statistic of a set of animals; it takes the place of the animal to
+// leave out, or `num_animals` for none.
+Interval JackknifeStatistic(size_t num_animals,
+                            const std::function<double(size_t left_out)>& statistic);
 
 // What identifies a line of the summary.
 struct SummaryKey {

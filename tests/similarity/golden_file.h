@@ -1,4 +1,4 @@
-// Reads the text files of tests/golden/similarity: name rows cols, then the rows.
+// Reads text files of tests/golden: name rows cols, then the rows.
 
 #ifndef IAT_TESTS_SIMILARITY_GOLDEN_FILE_H_
 #define IAT_TESTS_SIMILARITY_GOLDEN_FILE_H_
@@ -12,9 +12,9 @@
 
 namespace iat {
 
-inline std::map<std::string, Eigen::MatrixXd> ReadGolden(const std::string& name) {
+inline std::map<std::string, Eigen::MatrixXd> ReadGoldenAt(const std::string& path) {
   const char* root = std::getenv("IAT_SOURCE_DIR");
-  std::ifstream file(std::string(root ? root : ".") + "/tests/golden/similarity/" + name);
+  std::ifstream file(std::string(root ? root : ".") + "/tests/golden/" + path);
   std::map<std::string, Eigen::MatrixXd> golden;
   std::string line;
   std::getline(file, line);  // who made it
@@ -27,11 +27,18 @@ inline std::map<std::string, Eigen::MatrixXd> ReadGolden(const std::string& name
     for (Eigen::Index i = 0; i < rows; ++i) {
       std::getline(file, line);
       std::istringstream numbers(line);
-      for (Eigen::Index j = 0; j < cols; ++j) numbers >> matrix(i, j);
+      std::string number;  // a stream reads no "nan"
+      for (Eigen::Index j = 0; j < cols && numbers >> number; ++j) {
+        matrix(i, j) = std::strtod(number.c_str(), nullptr);
+      }
     }
     golden[key] = matrix;
   }
   return golden;
+}
+
+inline std::map<std::string, Eigen::MatrixXd> ReadGolden(const std::string& name) {
+  return ReadGoldenAt("similarity/" + name);
 }
 
 }  // namespace iat

@@ -344,7 +344,58 @@ TEST(LogisticRidgeTest, WorksWithFewerStimuliThanUnits) {
   EXPECT_TRUE(predicted.allFinite());
 }
 
-TEST(LogisticRidgeTest, RefusesTargetsThatAreNotPostRelu) {
+// A recording whose resting rate is 3: with the threshold there, predictions are those of
+// the rectified target, 3 higher.
+TEST(LogisticRidgeTest, AnActivityThresholdMovesWithTheTarget) {
+  constexpr double kRest = 3.0;
+  const Planted data = MakePlanted(400, 6, 5, 0.5);
+  SourceData source(data.x);
+  for (const char* name :
+       {"logistic_ridge", "logistic_ridge_soft", "logistic_ridge_tuned"}) {
+    FitProblem rectified(source, data.y, Stage::kPostRelu);
+    FitProblem recorded(source, data.y.array() + kRest, Stage::kRecorded);
+    MappingOptions options;
+    const auto plain = (*MakeMapping(name, options))->Fit(rectified);
+    options.logistic_ridge.activity_threshold = kRest;
+    const auto shifted = (*MakeMapping(name, options))->Fit(recorded);
+    ASSERT_TRUE(plain.ok() && shifted.ok()) << shifted.status();
+    const Eigen::MatrixXd expected = (*plain)->Predict(data.x_test)->array() + kRest;
+    EXPECT_TRUE((*shifted)->Predict(data.x_test)->isApprox(expected, 1e-9)) << name;
+  }
+}
+
+TEST(LogisticRidgeTest, InactiveStimuliArePredictedTheirMean) {
+  Planted data = MakePlanted(400, 6, 2, 0.3);
+  // Below the threshold of 0 the first target is not constant but -1 or -3 in turn; the
+  // second is never active.
+  for (Eigen::Index i = 0; i < data.y.rows(); ++i) {
+    if (data.y(i, 0) == 0.0) data.y(i, 0) = i % 2 == 0 ? -1.0 : -3.0;
+    data.y(i, 1) = i % 2 == 0 ? -1.0 : -2.0;
+  }
+  double sum = 0.0, count = 0.0;
+  for (Eigen::Index i = 0; i < data.y.rows(); ++i) {
+    if (data.y(i, 0) > 0.0) continue;
+    sum += data.y(i, 0);
+    count += 1.0;
+  }
+  SourceData source(data.x);
+  FitProblem problem(source, data.y, Stage::kRecorded);
+  const auto fitted = (*MakeMapping("logistic_ridge", {}))->Fit(problem);
+  ASSERT_TRUE(fitted.ok()) << fitted.status();
+  const Eigen::MatrixXd predicted = *(*fitted)->Predict(data.x_test);
+  const auto gates = FitGates(source, data.y, {});
+  const Eigen::MatrixXd margins = *gates->margins.Predict(data.x_test);
+  int64_t closed = 0;
+  for (Eigen::Index i = 0; i < predicted.rows(); ++i) {
+    if (margins(i, 0) >= 0.0) continue;
+    EXPECT_NEAR(predicted(i, 0), sum / count, 1e-12);
+    ++closed;
+  }
+  EXPECT_GT(closed, 100);
+  EXPECT_TRUE(predicted.col(1).isApproxToConstant(data.y.col(1).mean(), 1e-12));
+}
+
+TEST(LogisticRidgeTest, RefusesTargetsBeforeTheirRelu) {
   const Planted data = MakePlanted(50, 3, 2, 0.5);
   SourceData source(data.x);
   FitProblem problem(source, data.y, Stage::kPreRelu);
