@@ -24,7 +24,8 @@ const std::vector<CommandExamples>& AllExamples() {
         "iat compare --source a.npy --target b.npy --mapping ridge,logistic_ridge "
         "--metric cka,rsa",
         "iat compare --list"}},
-      {"iat report", {"iat report runs/quickstart"}},
+      {"iat report",
+       {"iat report runs/quickstart", "iat report runs/quickstart runs/mine"}},
       {"iat activations merge",
        {"iat activations select runs/quickstart/activations/held-out/seed-000.nc "
         "--stimuli first.txt --out first.nc",

@@ -8,6 +8,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
 
 namespace iat {
@@ -129,6 +130,12 @@ std::string InWords(const std::string& mapping_and_stage) {
   return label;
 }
 
+std::string IntervalText(const Interval& interval) {
+  if (std::isnan(interval.mean)) return "not measured";
+  if (std::isnan(interval.low)) return absl::StrFormat("%.3f", interval.mean);
+  return absl::StrFormat("%.3f [%.3f, %.3f]", interval.mean, interval.low, interval.high);
+}
+
 }  // namespace
 
 Figure1Data MakeFigure1Data(const std::vector<ScoreRow>& rows, const Summary& summary,
@@ -159,6 +166,46 @@ Figure1Data MakeFigure1Data(const std::vector<ScoreRow>& rows, const Summary& su
     data.permuted.push_back(MakeMark(rows, *line));
   }
   return data;
+}
+
+ReportTable ScopesTable(const std::vector<ScopeLine>& lines) {
+  ReportTable table{
+      .title = "Hypercolumn against whole layer",
+      .note =
+          "Median R\u00b2 of ridge, mean over splits and pairs, with its interval over "
+          "animals. Hypercolumn and layer predict the same hypercolumn targets; the "
+          "last column has a sample of the layer's units as targets.",
+      .columns = {"layer", "stage", "from the hypercolumn", "from the whole layer",
+                  "hypercolumn \u2212 layer", "layer onto layer", "animals", "splits"},
+      .rows = {}};
+  for (const ScopeLine& line : lines) {
+    table.rows.push_back({line.layer, line.stage, IntervalText(line.hypercolumn),
+                          IntervalText(line.from_layer), IntervalText(line.difference),
+                          IntervalText(line.whole_layer), absl::StrCat(line.num_animals),
+                          absl::StrCat(line.num_splits)});
+  }
+  return table;
+}
+
+ReportTable MetricsTable(const std::vector<MetricLine>& lines) {
+  ReportTable table{.title = "Metrics",
+                    .note =
+                        "How alike two animals are, with nothing fitted: means over "
+                        "pairs, intervals over animals.",
+                    .columns = {"family", "layer", "stage", "metric", "value", "animals",
+                                "pairs", "stimuli"},
+                    .rows = {}};
+  for (const MetricLine& line : lines) {
+    table.rows.push_back(
+        {line.family,
+         line.source_layer == line.target_layer
+             ? line.source_layer
+             : absl::StrCat(line.source_layer, " \u2192 ", line.target_layer),
+         line.stage, line.metric, IntervalText(line.value),
+         absl::StrCat(line.num_animals), absl::StrCat(line.num_pairs),
+         absl::StrCat(line.num_stimuli)});
+  }
+  return table;
 }
 
 std::vector<Contrast> MakeContrasts(const Summary& summary) {

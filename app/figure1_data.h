@@ -9,6 +9,8 @@
 #include "base/score_table.h"
 #include "report/figure1.h"
 #include "report/report.h"
+#include "similarity/metric_compare.h"
+#include "similarity/scope_compare.h"
 #include "similarity/summary.h"
 
 namespace iat {
@@ -23,6 +25,10 @@ Figure1Data MakeFigure1Data(const std::vector<ScoreRow>& rows, const Summary& su
 
 // The summary's differences, grouped into the report's sentences.
 std::vector<Contrast> MakeContrasts(const Summary& summary);
+
+// Of the report: hypercolumns against whole layers, and the metrics.
+ReportTable ScopesTable(const std::vector<ScopeLine>& lines);
+ReportTable MetricsTable(const std::vector<MetricLine>& lines);
 
 }  // namespace iat
 

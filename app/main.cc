@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -18,9 +19,11 @@
 #include "app/pipeline.h"
 #include "app/provenance.h"
 #include "app/reference_commands.h"
+#include "app/run_comparison.h"
 #include "app/run_config.h"
 #include "app/show.h"
 #include "app/weights_commands.h"
+#include "base/file.h"
 #include "base/parallel.h"
 #include "base/status.h"
 #include "base/terminal.h"
@@ -143,6 +146,19 @@ int RunWorker(const std::string& config_path, const std::string& device,
   return Finish(Pipeline::Work(*config, options, job));
 }
 
+absl::Status ReportDifferences(const std::string& first, const std::string& second) {
+  IAT_ASSIGN_OR_RETURN(const RunComparison comparison, CompareRuns(first, second));
+  // A folder may be given with a slash at its end.
+  std::filesystem::path other(second);
+  if (!other.has_filename()) other = other.parent_path();
+  const std::filesystem::path path =
+      std::filesystem::path(first) /
+      absl::StrCat("against-", other.filename().string(), ".html");
+  IAT_RETURN_IF_ERROR(WriteFileAtomically(path, RunComparisonHtml(comparison)));
+  std::printf("%s\nreport: %s\n", RunComparisonText(comparison).c_str(), path.c_str());
+  return absl::OkStatus();
+}
+
 std::string VersionText() {
   std::string text;
   for (const auto& [name, value] : GetProvenance().entries) {
@@ -201,10 +217,18 @@ int Main(int argc, char** argv) {
     });
   }
 
-  std::string report_folder;
-  CLI::App* report = app.add_subcommand("report", "figures and report.html of a run");
+  std::string report_folder, other_folder;
+  CLI::App* report = app.add_subcommand(
+      "report", "figures and report.html of a run, or what differs between two");
   report->add_option("RUN_FOLDER", report_folder, "e.g. runs/quickstart")->required();
+  report->add_option("OTHER_RUN", other_folder,
+                     "a second run: compares configs and scores instead, and writes "
+                     "RUN_FOLDER/against-OTHER_RUN.html");
   report->callback([&] {
+    if (!other_folder.empty()) {
+      exit_code = Finish(ReportDifferences(report_folder, other_folder));
+      return;
+    }
     StageArguments of_folder;
     of_folder.config = absl::StrCat(report_folder, "/config.toml");
     of_folder.out = report_folder;

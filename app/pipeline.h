@@ -27,6 +27,7 @@
 #include "images/packed_set.h"
 #include "report/report.h"
 #include "similarity/compare.h"
+#include "similarity/metric_compare.h"
 #include "similarity/scope_compare.h"
 
 namespace iat {
@@ -117,6 +118,9 @@ class Pipeline {
   absl::StatusOr<bool> CompareScopes();
   // Of every stimulus set; none when the config does not ask for them.
   absl::StatusOr<std::vector<ScopeLine>> ScopeLines() const;
+  // app/metrics_stage.cc; nothing when the config does not ask for metrics.
+  absl::Status MeasureMetrics();
+  absl::StatusOr<std::vector<MetricLine>> MetricLines() const;
   absl::Status PrintSummary(bool json) const;
   absl::Status DrawAndWrite();
   // What a dry run says of time and disk (app/estimate.h); NotFound naming a path that

@@ -132,7 +132,8 @@ absl::StatusOr<bool> Pipeline::CompareAll() {
 absl::Status Pipeline::Compare(bool json) {
   IAT_ASSIGN_OR_RETURN(const bool complete, CompareAll());
   IAT_ASSIGN_OR_RETURN(const bool scopes_complete, CompareScopes());
-  if (!complete || !scopes_complete) return absl::OkStatus();
+  IAT_RETURN_IF_ERROR(MeasureMetrics());
+  if (!complete || !scopes_complete || options_.dry_run) return absl::OkStatus();
   IAT_RETURN_IF_ERROR(WriteProvenance());
   return PrintSummary(json);
 }
@@ -142,16 +143,21 @@ absl::Status Pipeline::PrintSummary(bool json) const {
                        ReadScores(folder_ / "scores" / "compare.csv"));
   const Summary summary = Summarise(rows);
   IAT_ASSIGN_OR_RETURN(const std::vector<ScopeLine> scopes, ScopeLines());
+  IAT_ASSIGN_OR_RETURN(const std::vector<MetricLine> metrics, MetricLines());
   if (json) {
     auto all = nlohmann::ordered_json::parse(SummaryJson(summary));
     if (!scopes.empty()) {
       all["scopes"] = nlohmann::ordered_json::parse(ScopesJson(scopes));
+    }
+    if (!metrics.empty()) {
+      all["metrics"] = nlohmann::ordered_json::parse(MetricsJson(metrics));
     }
     std::printf("%s\n", all.dump(2).c_str());
     return absl::OkStatus();
   }
   std::printf("%s\n", SummaryText(summary).c_str());
   if (!scopes.empty()) std::printf("%s\n", ScopesText(scopes).c_str());
+  if (!metrics.empty()) std::printf("%s\n", MetricsText(metrics).c_str());
   return absl::OkStatus();
 }
 
@@ -229,6 +235,10 @@ absl::Status Pipeline::DrawAndWrite() {
                                          "): intervals over animals are not given"));
   }
   data.contrasts = MakeContrasts(summary);
+  IAT_ASSIGN_OR_RETURN(const std::vector<ScopeLine> scopes, ScopeLines());
+  if (!scopes.empty()) data.tables.push_back(ScopesTable(scopes));
+  IAT_ASSIGN_OR_RETURN(const std::vector<MetricLine> metrics, MetricLines());
+  if (!metrics.empty()) data.tables.push_back(MetricsTable(metrics));
   data.training = Quality(data.warnings);
   const auto figures = folder_ / "figures";
   IAT_RETURN_IF_ERROR(DrawFigure1(data.figure1, figures, config_.report));
@@ -275,6 +285,7 @@ absl::Status Pipeline::Reproduce(bool json) {
   // The table comes last, below the report's path.
   IAT_RETURN_IF_ERROR(CompareAll().status());
   IAT_RETURN_IF_ERROR(CompareScopes().status());
+  IAT_RETURN_IF_ERROR(MeasureMetrics());
   IAT_RETURN_IF_ERROR(Report());
   return options_.dry_run ? absl::OkStatus() : PrintSummary(json);
 }

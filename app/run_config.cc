@@ -181,6 +181,10 @@ void RunConfig::VisitTables(Visitor& visitor) {
                    "Hypercolumns against whole layers on the same targets; without the "
                    "table nothing is done.",
                    scopes);
+  visitor.Optional("metrics",
+                   "Metrics without a fit, between every pair of animals; without the "
+                   "table nothing is done.",
+                   metrics);
   visitor.One("report", "Figures.", report);
 }
 
@@ -226,6 +230,9 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
   }
   IAT_RETURN_IF_ERROR(At(document, "extraction", config.extraction.Validate()));
   IAT_RETURN_IF_ERROR(At(document, "compare", config.compare.Validate()));
+  if (config.metrics) {
+    IAT_RETURN_IF_ERROR(At(document, "metrics", config.metrics->Validate()));
+  }
   if (config.scopes) {
     IAT_RETURN_IF_ERROR(At(document, "scopes", config.scopes->Validate()));
     if (config.extraction.scope != "hypercolumn") {

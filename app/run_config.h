@@ -17,6 +17,7 @@
 #include "models/vision_model.h"
 #include "report/figure1.h"
 #include "similarity/compare.h"
+#include "similarity/metric_compare.h"
 #include "similarity/scope_compare.h"
 #include "training/linear_probe.h"
 #include "training/trainer.h"
@@ -55,7 +56,9 @@ struct RunConfig {
   std::map<std::string, ImageOptions> stimuli;
   ExtractionOptions extraction;
   CompareOptions compare;
-  std::optional<ScopeOptions> scopes;  // without the table nothing is done
+  // Without the table nothing of it is done.
+  std::optional<ScopeOptions> scopes;
+  std::optional<MetricCompareOptions> metrics;
   FigureOptions report;
 
   // Names every table once, in the order of a resolved config, to a visitor that has

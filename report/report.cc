@@ -14,66 +14,10 @@
 #include "report/figure1_script.h"
 #include "report/html.h"
 #include "report/line_chart.h"
+#include "report/page.h"
 
 namespace iat {
 namespace {
-
-constexpr absl::string_view kStyle = R"css(
-:root { color-scheme: light dark;
-  --paper: #ffffff; --ink: #1a1a1a; --soft: #5a5a5a; --rule: #d0d0d0; --wash: #f4f4f4;
-  --alert: #8a2c00; --alert-wash: #fdeee6;
-  --line-0: #0072b2; --line-1: #c85500; --line-2: #00795a; --line-3: #9c3f76;
-  --line-4: #444444; }
-@media (prefers-color-scheme: dark) { :root {
-  --paper: #16181b; --ink: #e8e8e8; --soft: #b0b3b8; --rule: #44484e; --wash: #202328;
-  --alert: #ffb48a; --alert-wash: #3a2317;
-  --line-0: #56b4e9; --line-1: #f0a030; --line-2: #2fc79c; --line-3: #e29bc6;
-  --line-4: #d8d8d8; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 62rem; background: var(--paper);
-  color: var(--ink); font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, Helvetica,
-  Arial, sans-serif; }
-h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .25rem; overflow-wrap: anywhere; }
-h2 { font-size: 1.25rem; margin: 2.4rem 0 .6rem; padding-top: .8rem;
-  border-top: 1px solid var(--rule); }
-h3 { font-size: 1rem; margin: 1.4rem 0 .4rem; }
-p, li { max-width: 46rem; }
-.subtitle, figcaption, .note { color: var(--soft); font-size: .92rem; }
-.alert { background: var(--alert-wash); color: var(--alert); border-left: 4px solid;
-  padding: .6rem .9rem; margin: 1rem 0; }
-.alert p { margin: .2rem 0; }
-.scroll { overflow-x: auto; max-width: 100%; }
-.scroll:focus-visible, summary:focus-visible { outline: 2px solid var(--line-0);
-  outline-offset: 2px; }
-figure { margin: 0; }
-.sheet { background: #ffffff; padding: .5rem; border: 1px solid var(--rule); }
-.sheet svg { display: block; width: 100%; min-width: 36rem; height: auto; }
-.sheet svg g { font-family: Helvetica, Arial, sans-serif; }
-figcaption { margin-top: .6rem; max-width: 52rem; }
-table { border-collapse: collapse; margin: .3rem 0 1rem; font-variant-numeric: tabular-nums; font-size: .9rem; }
-th, td { padding: .35rem .8rem .35rem 0; text-align: left; vertical-align: top;
-  border-bottom: 1px solid var(--rule); white-space: nowrap; }
-thead th { white-space: normal; min-width: 7rem; vertical-align: bottom; }
-td .interval { display: block; color: var(--soft); font-size: .85em; }
-td.text { white-space: normal; overflow-wrap: anywhere; min-width: 12rem; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr));
-  gap: 1rem; margin: .6rem 0; }
-.chart { width: 100%; max-width: 34rem; height: auto; }
-.chart text { fill: var(--ink); font-size: 12px; }
-.chart path { fill: none; stroke-width: 1.6; }
-.chart .grid { stroke: var(--rule); stroke-width: .8; }
-.chart .axis, .chart .level { stroke: var(--soft); stroke-width: 1; }
-.chart .level { stroke-dasharray: 4 4; }
-.line-0 { stroke: var(--line-0); } .dot-0 { fill: var(--line-0); }
-.line-1 { stroke: var(--line-1); } .dot-1 { fill: var(--line-1); }
-.line-2 { stroke: var(--line-2); } .dot-2 { fill: var(--line-2); }
-.line-3 { stroke: var(--line-3); } .dot-3 { fill: var(--line-3); }
-.line-4 { stroke: var(--line-4); } .dot-4 { fill: var(--line-4); }
-details { margin: .6rem 0; }
-summary { cursor: pointer; font-weight: 600; padding: .3rem 0; }
-pre { background: var(--wash); padding: .8rem; margin: 0; font-size: .85rem; line-height: 1.4; }
-@media print { body { max-width: none; } details > * { display: block; } }
-)css";
 
 std::string Capitalised(std::string text) {
   if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] -= 'a' - 'A';
@@ -414,6 +358,16 @@ std::string RunHtml(const ReportData& data) {
       "<!-- end of this run -->\n");
 }
 
+std::string FurtherTablesHtml(const std::vector<ReportTable>& tables) {
+  std::string html;
+  for (const ReportTable& table : tables) {
+    absl::StrAppend(&html, "<h2>", HtmlEscape(table.title), "</h2>\n<p class=\"note\">",
+                    HtmlEscape(table.note), "</p>\n",
+                    TableHtml(table.title, table.columns, table.rows));
+  }
+  return html;
+}
+
 absl::StatusOr<double> Number(const CsvTable& table, size_t row, absl::string_view column,
                               const std::filesystem::path& path) {
   const std::string& cell = table.rows[row][table.Column(column)];
@@ -509,20 +463,12 @@ absl::StatusOr<std::string> ReportHtml(const ReportData& data) {
   IAT_ASSIGN_OR_RETURN(const std::string svg, InlineSvg(data.figure1_svg, "figure-1",
                                                         "Figure 1", "figure1_svg"));
   IAT_ASSIGN_OR_RETURN(const std::string figures, FiguresHtml(data.figures));
-  return absl::StrCat(
-      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-      "style-src 'unsafe-inline'; img-src data:\">\n"
-      "<link rel=\"icon\" href=\"data:,\">\n<title>",
-      HtmlEscape(data.title), ": inter-animal transforms</title>\n<style>", kStyle,
-      "</style>\n</head>\n<body>\n<header>\n<h1>", HtmlEscape(data.title),
-      "</h1>\n<p class=\"subtitle\">Inter-animal transforms: how well one animal's "
-      "responses "
-      "map onto another's</p>\n</header>\n<main>\n",
-      AlertsHtml(data), SummaryHtml(data), FigureHtml(data.figure1, svg),
-      TablesHtml(data.figure1), figures, TrainingHtml(data.training), RunHtml(data),
-      "</main>\n</body>\n</html>\n");
+  return PageHtml(
+      absl::StrCat(data.title, ": inter-animal transforms"), data.title,
+      "Inter-animal transforms: how well one animal's responses map onto another's",
+      absl::StrCat(AlertsHtml(data), SummaryHtml(data), FigureHtml(data.figure1, svg),
+                   TablesHtml(data.figure1), figures, FurtherTablesHtml(data.tables),
+                   TrainingHtml(data.training), RunHtml(data)));
 }
 
 absl::Status WriteReport(const std::filesystem::path& path, const ReportData& data) {

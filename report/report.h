@@ -1,10 +1,10 @@
 // report.html: one file that opens offline and loads nothing. Figures, findings in
 // words, tables, training quality, config, provenance and timings.
 //
-// Everything is escaped; a content security policy in the page forbids scripts and
-// requests. Works from 390 px up, in light and dark, and with a screen reader.
-// Same data, same bytes, except for what stands in `provenance` and `timings`:
-// those sit at the end, between the comments <!-- of this run --> and
+// Everything is escaped; a content security policy in the page forbids requests and
+// every script but its own (report/page.h). Works from 390 px up, in light and dark, and
+// with a screen reader. Same data, same bytes, except for what stands in `provenance` and
+// `timings`: those sit at the end, between the comments <!-- of this run --> and
 // <!-- end of this run -->.
 //
 // Example:
@@ -73,6 +73,14 @@ struct TrainingQuality {
   double knn_chance = std::numeric_limits<double>::quiet_NaN();
 };
 
+// Numbers without a drawing.
+struct ReportTable {
+  std::string title;  // heading
+  std::string note;   // one paragraph below the heading: what the numbers are
+  std::vector<std::string> columns;
+  std::vector<std::vector<std::string>> rows;  // a cell for each column
+};
+
 struct StageTiming {
   std::string stage;   // "train seed-002"
   std::string detail;  // "resumed at step 400", may be empty
@@ -84,6 +92,7 @@ struct ReportData {
   Figure1Data figure1;
   std::string figure1_svg;                 // figures/figure-1.svg as it is
   std::vector<ReportFigure> figures = {};  // after figure 1's tables, in this order
+  std::vector<ReportTable> tables = {};    // after the figures
   std::vector<Contrast> contrasts;
   TrainingQuality training;
   std::vector<std::string> warnings;  // shown at the top

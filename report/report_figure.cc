@@ -34,21 +34,8 @@ absl::Status CheckFigure(const ReportFigure& figure, std::set<std::string>& ids)
 
 std::string FigureTable(const ReportFigure& figure) {
   if (figure.columns.empty()) return "";
-  std::string html =
-      absl::StrCat("<table aria-label=\"", HtmlEscape(figure.title), "\">\n<thead><tr>");
-  for (const std::string& column : figure.columns) {
-    absl::StrAppend(&html, "<th scope=\"col\">", HtmlEscape(column), "</th>");
-  }
-  absl::StrAppend(&html, "</tr></thead>\n<tbody>\n");
-  for (const std::vector<std::string>& row : figure.rows) {
-    absl::StrAppend(&html, "<tr><th scope=\"row\">", HtmlEscape(row.front()), "</th>");
-    for (size_t i = 1; i < row.size(); ++i) {
-      absl::StrAppend(&html, "<td>", HtmlEscape(row[i]), "</td>");
-    }
-    absl::StrAppend(&html, "</tr>\n");
-  }
   return Details("The numbers drawn",
-                 Scroll(figure.title, absl::StrCat(html, "</tbody>\n</table>\n")));
+                 TableHtml(figure.title, figure.columns, figure.rows));
 }
 
 }  // namespace

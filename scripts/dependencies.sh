@@ -9,7 +9,11 @@ iat_build_packages=(
   nlohmann-json3-dev gnuplot-nox fonts-dejavu-core
 )
 # Read our files back with other people's software.
-iat_test_packages=(libgtest-dev libgmock-dev python3-xarray python3-netcdf4)
+# The report is opened and used in a browser.
+iat_test_packages=(
+  libgtest-dev libgmock-dev python3-xarray python3-netcdf4
+  chromium chromium-driver python3-selenium
+)
 
 iat_install() {
   local missing=() package

@@ -41,18 +41,9 @@ struct KeyLess {
 
 using Groups = std::map<std::pair<SummaryKey, std::string>, Measurements, KeyLess>;
 
-std::string Family(const std::string& animal) {
-  const size_t dash = animal.rfind('-');
-  if (dash == std::string::npos || dash == 0 || dash + 1 == animal.size() ||
-      animal.find_first_not_of("0123456789", dash + 1) != std::string::npos) {
-    return animal;
-  }
-  return animal.substr(0, dash);
-}
-
 SummaryKey KeyOf(const ScoreRow& row) {
-  const std::string source = Family(row.source_animal),
-                    target = Family(row.target_animal);
+  const std::string source = FamilyOf(row.source_animal),
+                    target = FamilyOf(row.target_animal);
   return {row.stimuli,
           source == target ? source : absl::StrCat(source, "->", target),
           row.source_layer,
@@ -318,6 +309,15 @@ Interval JackknifeOverAnimals(const std::map<Pair, double>& value_of_pair) {
   return Jackknife(AnimalsOf(value_of_pair), [&](const std::string* left_out) {
     return MeanOverPairs(value_of_pair, left_out);
   });
+}
+
+std::string FamilyOf(const std::string& animal) {
+  const size_t dash = animal.rfind('-');
+  if (dash == std::string::npos || dash == 0 || dash + 1 == animal.size() ||
+      animal.find_first_not_of("0123456789", dash + 1) != std::string::npos) {
+    return animal;
+  }
+  return animal.substr(0, dash);
 }
 
 Summary Summarise(const std::vector<ScoreRow>& rows) {

@@ -96,6 +96,9 @@ struct Summary {
   std::vector<SeparabilityLine> separability;
 };
 
+// An animal's name without its number: "seed-003" is of "seed".
+std::string FamilyOf(const std::string& animal);
+
 Summary Summarise(const std::vector<ScoreRow>& rows);
 
 // The table for stdout. Fixed width.

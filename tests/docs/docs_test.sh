@@ -48,6 +48,7 @@ case $config in
       compare.num_fit_stimuli=90 'compare.split_seeds=[0]'; do
       small+=(--set "$setting")
     done
+    if [ "$config" != mine.toml ]; then small+=(--set metrics.num_stimuli=100); fi
     set -- "$1" "${small[@]}" "${@:2}"
     ;;
   *)

@@ -30,15 +30,17 @@ inline std::string TextProblem(absl::string_view text) {
 }
 
 // "" when well-formed, otherwise what is wrong. HTML's elements without an end tag
-// are known, and the contents of <style> are not looked at.
+// are known, and the contents of <style> and
+// <script> are not looked at.
 inline std::string MarkupProblem(absl::string_view text) {
   static const std::set<std::string> kVoid = {"meta", "link", "br"};
   std::vector<std::string> open;
   while (!text.empty()) {
-    const size_t start = text.find('<');
-    if (start == absl::string_view::npos) return TextProblem(text);
-    const bool in_style = !open.empty() && open.back() == "style";
-    if (!in_style) {
+    const bool raw = !open.empty() && (open.back() == "style" || open.back() == "script");
+    const size_t start =
+        raw ? text.find(absl::StrCat("</", open.back())) : text.find('<');
+    if (start == absl::string_view::npos) return raw ? "no end of it" : TextProblem(text);
+    if (!raw) {
       if (std::string problem = TextProblem(text.substr(0, start)); !problem.empty()) {
         return absl::StrCat(problem, ": ", text.substr(0, start));
       }

@@ -1,0 +1,51 @@
+// The metrics stage: how alike animals are, with nothing fitted
+// (similarity/metric_compare.h).
+
+#include "absl/strings/str_cat.h"
+#include "app/pipeline.h"
+#include "base/progress.h"
+#include "base/status.h"
+#include "base/workers.h"
+#include "similarity/metric_compare.h"
+
+namespace iat {
+
+absl::Status Pipeline::MeasureMetrics() {
+  if (!config_.metrics) return absl::OkStatus();
+  return Timed("metrics", [&]() -> absl::Status {
+    for (const auto& [name, unused] : config_.stimuli) {
+      const CompareInput input = MakeCompareInput(name);
+      if (options_.dry_run) {
+        Say("metrics", absl::StrCat("will measure ", config_.metrics->names.size(),
+                                    " metrics on ", name));
+        continue;
+      }
+      Progress progress(
+          "metrics", "taps",
+          options_.quiet ? Progress::Style::kQuiet : Progress::Style::kAuto);
+      CompareControl control;
+      control.jobs = options_.jobs;
+      control.stop = &StopRequested();
+      control.progress = [&](int64_t done, int64_t total, const std::string& line) {
+        progress.Update(static_cast<double>(done), static_cast<double>(total), line);
+      };
+      IAT_RETURN_IF_ERROR(
+          RunMetricCompare(*config_.metrics, input, ScoresFolder(name), control)
+              .status());
+    }
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<std::vector<MetricLine>> Pipeline::MetricLines() const {
+  std::vector<MetricRow> all;
+  if (!config_.metrics) return SummariseMetrics(all);
+  for (const auto& [name, unused] : config_.stimuli) {
+    IAT_ASSIGN_OR_RETURN(std::vector<MetricRow> rows,
+                         ReadMetrics(ScoresFolder(name) / "metrics.csv"));
+    std::move(rows.begin(), rows.end(), std::back_inserter(all));
+  }
+  return SummariseMetrics(all);
+}
+
+}  // namespace iat
