@@ -2,6 +2,7 @@
 
 #include <sys/statvfs.h>
 #include <torch/torch.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -15,6 +16,7 @@
 #include "absl/strings/str_split.h"
 #include "app/provenance.h"
 #include "base/parallel.h"
+#include "base/terminal.h"
 
 namespace iat {
 namespace {
@@ -156,10 +158,12 @@ std::vector<Finding> Examine(const std::string& folder) {
 bool Doctor(const std::string& folder) {
   bool healthy = true;
   for (const Finding& finding : Examine(folder)) {
-    const char* mark = finding.level == Level::kFine   ? "ok    "
-                       : finding.level == Level::kSlow ? "SLOW  "
-                                                       : "BROKEN";
-    std::printf("%s  %s\n", mark, finding.text.c_str());
+    const std::string mark = finding.level == Level::kFine
+                                 ? Coloured("ok    ", Colour::kGreen, STDOUT_FILENO)
+                             : finding.level == Level::kSlow
+                                 ? Coloured("SLOW  ", Colour::kYellow, STDOUT_FILENO)
+                                 : Coloured("BROKEN", Colour::kRed, STDOUT_FILENO);
+    std::printf("%s  %s\n", mark.c_str(), finding.text.c_str());
     if (!finding.advice.empty()) std::printf("        -> %s\n", finding.advice.c_str());
     healthy &= finding.level == Level::kFine;
   }

@@ -101,6 +101,7 @@ absl::Status Pipeline::Extract() {
           Say("extract",
               absl::StrCat("will make ", animal.name, " on ", name, ", scope ", scope));
         }
+        SayExtractionPlan(static_cast<int64_t>(missing.size()), name, scope, stimuli);
       }
       if (missing.empty() || options_.dry_run) continue;
       const int64_t num_chunks = (stimuli->size() + config_.extraction.ChunkSize() - 1) /

@@ -52,7 +52,8 @@ absl::Status ShowImages(const ImageArguments& arguments) {
 
 void AddJobs(CLI::App* command, ImageArguments& arguments) {
   command->add_option("--jobs", arguments.jobs, "images decoded at once")
-      ->default_val(NumUsableCores());
+      ->default_val(NumUsableCores())
+      ->default_str("all cores");
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 // The iat command: parse, call, print.
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
@@ -10,12 +12,14 @@
 #include "absl/strings/str_cat.h"
 #include "app/activation_commands.h"
 #include "app/array_commands.h"
+#include "app/command_tree.h"
 #include "app/doctor.h"
 #include "app/image_commands.h"
 #include "app/look_commands.h"
 #include "app/neural_commands.h"
 #include "app/pipeline.h"
 #include "app/provenance.h"
+#include "app/reference_commands.h"
 #include "app/run_comparison.h"
 #include "app/run_config.h"
 #include "app/show.h"
@@ -23,6 +27,7 @@
 #include "base/file.h"
 #include "base/parallel.h"
 #include "base/status.h"
+#include "base/terminal.h"
 #include "base/workers.h"
 
 namespace iat {
@@ -30,9 +35,14 @@ namespace {
 
 enum ExitCode { kDone = 0, kFailed = 1, kBadUsage = 2, kInterrupted = 130 };
 
+void Complain(const absl::Status& status) {
+  std::fprintf(stderr, "%s %s\n", Coloured("iat:", Colour::kRed, STDERR_FILENO).c_str(),
+               std::string(status.message()).c_str());
+}
+
 int Finish(const absl::Status& status) {
   if (status.ok()) return kDone;
-  std::fprintf(stderr, "iat: %s\n", std::string(status.message()).c_str());
+  Complain(status);
   return absl::IsCancelled(status) ? kInterrupted : kFailed;
 }
 
@@ -53,6 +63,7 @@ struct StageArguments {
     command->add_option("--out", out, "run folder (instead of runs/NAME)");
     command->add_option("--jobs", pipeline.jobs, "models, pairs or images at once")
         ->default_val(NumUsableCores())
+        ->default_str("all cores")
         ->check(CLI::Range(1, 4096));
     command->add_option("--device", pipeline.device, "auto, cpu or cuda[:N]")
         ->default_val("auto");
@@ -90,13 +101,17 @@ int RunStage(StageArguments arguments, FileLock::Mode mode,
   if (!arguments.seeds.empty()) seeds = ParseSeeds(arguments.seeds);
   for (const absl::Status& status : {config.status(), device.status(), seeds.status()}) {
     if (status.ok()) continue;
-    std::fprintf(stderr, "iat: %s\n", std::string(status.message()).c_str());
+    Complain(status);
     return kBadUsage;
   }
   arguments.pipeline.device = *device;
   arguments.pipeline.seeds = *seeds;
   const std::string warning = BlasWarning();
-  if (!warning.empty()) std::fprintf(stderr, "iat: warning: %s\n", warning.c_str());
+  if (!warning.empty()) {
+    std::fprintf(stderr, "%s %s\n",
+                 Coloured("iat: warning:", Colour::kYellow, STDERR_FILENO).c_str(),
+                 warning.c_str());
+  }
   InstallStopHandler();
   SetBlasThreads(1);
   auto pipeline = Pipeline::Open(*std::move(config), arguments.pipeline, mode);
@@ -112,7 +127,7 @@ int RunArrays(ArrayCommand& arrays, const StageArguments& arguments) {
         "--out, --seeds and --dry-run go with a CONFIG, not with --source or --list");
   }
   if (!usage.ok()) {
-    std::fprintf(stderr, "iat: %s\n", std::string(usage.message()).c_str());
+    Complain(usage);
     return kBadUsage;
   }
   InstallStopHandler();
@@ -157,7 +172,9 @@ std::string VersionText() {
 int Main(int argc, char** argv) {
   CLI::App app("iat: how well one animal's neural responses map onto another's");
   app.require_subcommand(1);
-  app.set_version_flag("--version", VersionText);
+  app.set_help_all_flag("--help-all", "Print the help of every command and exit");
+  app.set_version_flag("--version", VersionText,
+                       "Print version, git revision and libraries and exit");
   int exit_code = kDone;
 
   struct StageCommand {
@@ -261,12 +278,16 @@ int Main(int argc, char** argv) {
 
   std::string show_path;
   CLI::App* show = app.add_subcommand("show", "what any file of ours holds, in words");
-  show->add_option("FILE", show_path)->required();
+  show->add_option("FILE", show_path,
+                   "activations, weights, scores, images, a run folder")
+      ->required();
   show->callback([&] { exit_code = Finish(Show(show_path)); });
 
   CLI::App* doctor = app.add_subcommand(
       "doctor", "threads, BLAS, device, versions, what is slow and why");
   doctor->callback([&] { exit_code = Doctor(".") ? kDone : kFailed; });
+
+  AddReferenceCommands(app);
 
   std::string worker_stage, worker_config, worker_device = "cpu";
   std::vector<std::string> worker_job;
@@ -281,6 +302,7 @@ int Main(int argc, char** argv) {
     exit_code = RunWorker(worker_config, worker_device, job);
   });
 
+  AddExamples(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

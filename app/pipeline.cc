@@ -134,6 +134,7 @@ absl::StatusOr<PackedSet> Pipeline::Packed(const ImageOptions& options,
   };
   if (is_packed()) return PackedSet::Open(folder);
   if (options_.dry_run) {
+    IAT_RETURN_IF_ERROR(PlanPacking(options, name));
     return absl::UnavailableError(absl::StrCat(name, " are not packed yet"));
   }
   absl::StatusOr<FileLock> lock =
@@ -289,6 +290,10 @@ absl::Status Pipeline::Train() {
     if (!images.ok() && !absl::IsUnavailable(images.status())) return images.status();
     for (const Animal& animal : animals) {
       if (!Selected(animal)) continue;
+      if (options_.dry_run && !animal.imported.empty() && !fs::exists(animal.imported)) {
+        return absl::NotFoundError(absl::StrCat(
+            "family.imported: ", animal.imported.string(), ": No such file or folder"));
+      }
       if (images.ok()
               ? IsTrained(MakeTrainingJob(animal, &*images))
               : !animal.imported.empty() && IsTrained(MakeTrainingJob(animal, nullptr))) {
@@ -296,6 +301,14 @@ absl::Status Pipeline::Train() {
       } else {
         tasks.push_back({animal, ""});
       }
+    }
+    if (options_.dry_run && !tasks.empty()) {
+      const int64_t num_networks =
+          std::count_if(tasks.begin(), tasks.end(), [](const Task& task) {
+            return task.animal.trained && task.animal.imported.empty();
+          });
+      SayTrainingPlan(num_networks, static_cast<int64_t>(tasks.size()) - num_networks,
+                      images);
     }
     return RunTasks("train", "steps", tasks, complete);
   });

@@ -19,6 +19,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -166,6 +167,14 @@ class Pipeline {
   absl::Status AddFigure2(ReportData& data) const;
   absl::Status PrintSummary(bool json, bool with_verdicts = false) const;
   absl::Status DrawAndWrite();
+  // What a dry run says of time and disk (app/estimate.h); NotFound naming a path that
+  // is not there.
+  absl::Status PlanPacking(const ImageOptions& options, const std::string& name);
+  void SayTrainingPlan(int64_t num_networks, int64_t num_untrained,
+                       const absl::StatusOr<PackedSet>& images) const;
+  void SayExtractionPlan(int64_t num_animals, const std::string& stimuli_name,
+                         const std::string& scope,
+                         const absl::StatusOr<PackedSet>& stimuli) const;
   std::string TrainingInWords(bool trained) const;
   TrainingQuality Quality(std::vector<std::string>& warnings) const;
   void Say(const std::string& stage, const std::string& text) const;
@@ -175,6 +184,7 @@ class Pipeline {
   std::filesystem::path folder_;
   std::optional<FileLock> lock_;
   std::map<std::string, double> stage_seconds_;
+  std::set<std::string> planned_;  // image sets that a dry run has spoken of
 };
 
 }  // namespace iat

@@ -71,7 +71,9 @@ absl::StatusOr<bool> Pipeline::CompareOne(const std::string& stimuli_name) {
     for (const auto& file : family) {
       if (std::filesystem::exists(file)) continue;
       if (options_.dry_run) {
-        Say("compare", "will compare once everything is extracted");
+        Say("compare",
+            "will compare once everything is extracted; the time is known from the "
+            "first cells on");
         return false;
       }
       return absl::NotFoundError(

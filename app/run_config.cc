@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <set>
+#include <type_traits>
+#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -24,15 +26,76 @@ absl::Status At(const ConfigDocument& document, absl::string_view table,
   return Annotate(status, document.Place(table, ""));
 }
 
-// Every [table.NAME] of a kind.
-template <typename Options>
-void ReadNamed(ConfigDocument& document, const std::string& table,
-               std::map<std::string, Options>& named) {
-  document.Read(table, [](OptionVisitor&) {});
-  for (const std::string& name : document.TableNames(table)) {
-    document.Read(absl::StrCat(table, ".", name), named[name]);
+// Visitors of RunConfig::VisitTables.
+
+struct TableReader {
+  ConfigDocument& document;
+
+  template <typename Options>
+  void One(absl::string_view name, absl::string_view, Options& options) {
+    document.Read(name, options);
   }
-}
+  template <typename Options>
+  void Optional(absl::string_view name, absl::string_view,
+                std::optional<Options>& options) {
+    if (document.Has(name)) document.Read(name, options.emplace());
+  }
+  template <typename Options>
+  void Named(absl::string_view name, absl::string_view,
+             std::map<std::string, Options>& tables, const Options& defaults) {
+    document.Read(name, [](OptionVisitor&) {});
+    for (const std::string& inner : document.TableNames(name)) {
+      document.Read(absl::StrCat(name, ".", inner),
+                    tables.insert_or_assign(inner, defaults).first->second);
+    }
+  }
+};
+
+struct TableText {
+  std::string text = {};
+
+  template <typename Options>
+  void One(absl::string_view name, absl::string_view, const Options& options) {
+    // Imported animals have no training images; what is not there is not written.
+    if constexpr (std::is_same_v<Options, ImageOptions>) {
+      if (!options.Validate().ok()) return;
+    }
+    absl::StrAppend(&text, text.empty() ? "" : "\n", "[", name, "]\n",
+                    OptionsText(options));
+  }
+  template <typename Options>
+  void Optional(absl::string_view name, absl::string_view doc,
+                const std::optional<Options>& options) {
+    if (options) One(name, doc, *options);
+  }
+  template <typename Options>
+  void Named(absl::string_view name, absl::string_view,
+             const std::map<std::string, Options>& tables, const Options&) {
+    for (const auto& [inner, options] : tables) {
+      absl::StrAppend(&text, "\n[", name, ".", TomlString(inner), "]\n",
+                      OptionsText(options));
+    }
+  }
+};
+
+struct ReferenceTables {
+  ReferencePage page = {};
+
+  template <typename Options>
+  void One(absl::string_view name, absl::string_view doc, Options& options) {
+    page.AddTable(name, doc, [&](OptionVisitor& visitor) { options.Describe(visitor); });
+  }
+  template <typename Options>
+  void Optional(absl::string_view name, absl::string_view doc, std::optional<Options>&) {
+    Options defaults;
+    One(name, doc, defaults);
+  }
+  template <typename Options>
+  void Named(absl::string_view name, absl::string_view doc,
+             std::map<std::string, Options>&, Options defaults) {
+    One(absl::StrCat(name, ".NAME"), doc, defaults);
+  }
+};
 
 bool IsName(const std::string& text) {
   return !text.empty() && text[0] != '.' &&
@@ -114,34 +177,64 @@ std::vector<Animal> FamilyOptions::Animals() const {
   return animals;
 }
 
+// One line a table; everything else follows from it.
+template <typename Visitor>
+void RunConfig::VisitTables(Visitor& visitor) {
+  visitor.One("run", "Name and place of the run.", run);
+  visitor.One("family", "The animals: one network a seed.", family);
+  visitor.One("images", "What the networks learn from.", images);
+  visitor.One("model", "The network.", model);
+  visitor.One(
+      "training",
+      "How it learns. The defaults are the published recipe of `objective`; those "
+      "below belong to `instance_recognition`, docs/objectives.md has the others.",
+      training);
+  visitor.One("probe", "`iat probe`: linear probes of the trained networks.", probe);
+  // A training set can spare an image, a stimulus set not without being told.
+  ImageOptions stimulus_defaults;
+  stimulus_defaults.on_error = "stop";
+  visitor.Named(
+      "stimuli",
+      "What the animals are compared on: any number of tables, each with a name "
+      "of its own.",
+      stimuli, stimulus_defaults);
+  visitor.One("extraction", "Which responses are read.", extraction);
+  visitor.One("compare", "Mappings between animals and how they are scored.", compare);
+  visitor.Optional("scopes",
+                   "Hypercolumns against whole layers on the same targets; without the "
+                   "table nothing is done.",
+                   scopes);
+  visitor.Optional("metrics",
+                   "Metrics without a fit, between every pair of animals; without the "
+                   "table nothing is done.",
+                   metrics);
+  visitor.Optional("subsample",
+                   "R2 against the numbers of fit stimuli and source units; without the "
+                   "table nothing is done.",
+                   subsample);
+  visitor.Named("neural",
+                "Recordings that the run imports or simulates, and what is scored on "
+                "them: any number of tables.",
+                neural, NeuralOptions());
+  visitor.Optional(
+      "calibrate",
+      "Neurons against units, from networks and recorded animals on the same "
+      "stimuli; without the table nothing is done.",
+      calibrate);
+  visitor.Named("consistency",
+                "How consistently the networks represent each image, beside the mice's "
+                "own vector: any number of tables.",
+                consistency, ConsistencyOptions());
+  visitor.One("verdict", "By which margins the paper's claims are judged.", verdict);
+  visitor.One("report", "Figures.", report);
+}
+
 absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
                                           const std::vector<std::string>& overrides) {
   IAT_ASSIGN_OR_RETURN(ConfigDocument document, ConfigDocument::Load(path, overrides));
   RunConfig config;
-  document.Read("run", config.run);
-  document.Read("family", config.family);
-  document.Read("images", config.images);
-  document.Read("model", config.model);
-  document.Read("training", config.training);
-  document.Read("probe", config.probe);
-  document.Read("stimuli", [](OptionVisitor&) {});
-  for (const std::string& name : document.TableNames("stimuli")) {
-    // A training set can spare an image, a stimulus set not without being told.
-    config.stimuli[name].on_error = "stop";
-    document.Read(absl::StrCat("stimuli.", name), config.stimuli[name]);
-  }
-  document.Read("extraction", config.extraction);
-  document.Read("compare", config.compare);
-  if (document.Has("scopes")) document.Read("scopes", config.scopes.emplace());
-  if (document.Has("metrics")) document.Read("metrics", config.metrics.emplace());
-  if (document.Has("calibrate")) document.Read("calibrate", config.calibrate.emplace());
-  document.Read("verdict", config.verdict);
-  if (document.Has("subsample")) {
-    document.Read("subsample", config.subsample.emplace());
-  }
-  ReadNamed(document, "neural", config.neural);
-  ReadNamed(document, "consistency", config.consistency);
-  document.Read("report", config.report);
+  TableReader reader{document};
+  config.VisitTables(reader);
   IAT_RETURN_IF_ERROR(document.Finish());
 
   if (!IsName(config.run.name)) {
@@ -232,34 +325,15 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
 }
 
 std::string RunConfig::ResolvedText() const {
-  std::string text = absl::StrCat(
-      "[run]\n", OptionsText(run), "\n[family]\n", OptionsText(family),
-      images.Validate().ok() ? absl::StrCat("\n[images]\n", OptionsText(images)) : "",
-      "\n[model]\n", OptionsText(model), "\n[training]\n", OptionsText(training),
-      "\n[probe]\n", OptionsText(probe));
-  for (const auto& [name, options] : stimuli) {
-    absl::StrAppend(&text, "\n[stimuli.", TomlString(name), "]\n", OptionsText(options));
-  }
-  absl::StrAppend(&text, "\n[extraction]\n", OptionsText(extraction), "\n[compare]\n",
-                  OptionsText(compare));
-  for (const auto& [name, options] : neural) {
-    absl::StrAppend(&text, "\n[neural.", TomlString(name), "]\n", OptionsText(options));
-  }
-  for (const auto& [name, options] : consistency) {
-    absl::StrAppend(&text, "\n[consistency.", TomlString(name), "]\n",
-                    OptionsText(options));
-  }
-  absl::StrAppend(&text, "\n[extraction]\n", OptionsText(extraction), "\n[compare]\n",
-                  OptionsText(compare));
-  if (scopes) absl::StrAppend(&text, "\n[scopes]\n", OptionsText(*scopes));
-  if (metrics) absl::StrAppend(&text, "\n[metrics]\n", OptionsText(*metrics));
-  if (calibrate) absl::StrAppend(&text, "\n[calibrate]\n", OptionsText(*calibrate));
-  absl::StrAppend(&text, "\n[verdict]\n", OptionsText(verdict));
-  if (subsample) {
-    absl::StrAppend(&text, "\n[subsample]\n", OptionsText(*subsample));
-  }
-  absl::StrAppend(&text, "\n[report]\n", OptionsText(report));
-  return text;
+  TableText text;
+  RunConfig(*this).VisitTables(text);
+  return std::move(text.text);
+}
+
+ReferencePage ConfigReference() {
+  ReferenceTables tables;
+  RunConfig().VisitTables(tables);
+  return std::move(tables.page);
 }
 
 absl::StatusOr<std::vector<int64_t>> ParseSeeds(absl::string_view text) {

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "app/neural_options.h"
 #include "base/options.h"
+#include "base/reference.h"
 #include "extraction/extract.h"
 #include "images/image_source.h"
 #include "models/vision_model.h"
@@ -70,12 +71,24 @@ struct RunConfig {
   std::optional<SubsampleOptions> subsample;  // none: the stage is off
   FigureOptions report;
 
+  // Names every table once, in the order of a resolved config, to a visitor that has
+  //   template <Options> void One(name, doc, Options&)
+  //   template <Options> void Optional(name, doc, std::optional<Options>&)
+  //   template <Options> void Named(name, doc, std::map<std::string, Options>&,
+  //                                 Options defaults)       [name.ANYTHING] tables
+  // Reading, writing and the reference page are such visitors (run_config.cc).
+  template <typename Visitor>
+  void VisitTables(Visitor& visitor);
+
   // Every table's Describe and Validate, and what only holds across tables.
   static absl::StatusOr<RunConfig> Load(const std::filesystem::path& path,
                                         const std::vector<std::string>& overrides);
   // A config that reads back as this one.
   std::string ResolvedText() const;
 };
+
+// Every key there is, from the same tables (base/reference.h).
+ReferencePage ConfigReference();
 
 // "0-3,7" -> 0, 1, 2, 3, 7.
 absl::StatusOr<std::vector<int64_t>> ParseSeeds(absl::string_view text);

@@ -1,14 +1,15 @@
 #include "base/progress.h"
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/terminal.h"
 
 namespace iat {
 namespace {
@@ -17,15 +18,30 @@ constexpr double kTerminalSeconds = 0.1;
 constexpr double kPlainSeconds = 10.0;
 constexpr int kBarWidth = 20;
 
-int TerminalWidth() {
-  struct winsize size {};
-  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
-  return size.ws_col;
+// A dumb terminal can't be drawn over.
+bool CanDraw(int descriptor) {
+  const char* terminal = std::getenv("TERM");
+  return ::isatty(descriptor) &&
+         (terminal == nullptr || absl::string_view(terminal) != "dumb");
+}
+
+std::string Counts(const ProgressState& state) {
+  return absl::StrFormat("%.0f/%.0f %s", state.done, state.total, state.unit);
+}
+
+std::string TimeLeft(const ProgressState& state) {
+  if (!(state.rate > 0.0)) return "";
+  return absl::StrCat("  eta ", FormatDuration((state.total - state.done) / state.rate));
+}
+
+std::string Rate(const ProgressState& state) {
+  if (!(state.rate > 0.0)) return "";
+  return absl::StrFormat("  %.3g %s/s", state.rate, state.unit);
 }
 
 Progress::Style Resolve(Progress::Style style) {
   if (style != Progress::Style::kAuto) return style;
-  return ::isatty(STDERR_FILENO) ? Progress::Style::kTerminal : Progress::Style::kPlain;
+  return CanDraw(STDERR_FILENO) ? Progress::Style::kTerminal : Progress::Style::kPlain;
 }
 
 }  // namespace
@@ -36,6 +52,27 @@ std::string FormatDuration(double seconds) {
   const int64_t whole = std::llround(seconds);
   if (whole < 3600) return absl::StrCat(whole / 60, " min ", whole % 60, " s");
   return absl::StrCat(whole / 3600, " h ", whole % 3600 / 60, " min");
+}
+
+std::string ProgressText(const ProgressState& state) {
+  return absl::StrCat("[", state.title, "] ", Counts(state), Rate(state), TimeLeft(state),
+                      "  ", state.detail);
+}
+
+std::string ProgressBar(const ProgressState& state, int columns) {
+  const std::string title = absl::StrCat("[", state.title, "] ");
+  const std::string counts = Counts(state), rate = Rate(state), left = TimeLeft(state);
+  const double fraction =
+      state.total > 0.0 ? std::clamp(state.done / state.total, 0.0, 1.0) : 0.0;
+  const int filled = static_cast<int>(fraction * kBarWidth);
+  const std::string bar =
+      std::string(filled, '=') + std::string(kBarWidth - filled, '.') + " ";
+  const size_t room = static_cast<size_t>(std::max(columns, 0));
+  std::string line = absl::StrCat(title, bar, counts, rate, left);
+  if (line.size() > room) line = absl::StrCat(title, counts, rate, left);
+  if (line.size() > room) line = absl::StrCat(title, counts, left);
+  if (!state.detail.empty()) absl::StrAppend(&line, "  ", state.detail);
+  return FitToWidth(line, columns);
 }
 
 Progress::Progress(absl::string_view title, absl::string_view unit, Style style)
@@ -86,24 +123,13 @@ void Progress::Draw(bool force) {
   last_draw_ = now;
   const double seconds = std::chrono::duration<double>(now - first_update_).count();
   const double rate = seconds > 0.0 ? (done_ - first_done_) / seconds : 0.0;
-  const double fraction = total_ > 0.0 ? std::clamp(done_ / total_, 0.0, 1.0) : 0.0;
-  std::string line = absl::StrFormat("[%s] ", title_);
-  if (style_ == Style::kTerminal) {
-    const int filled = static_cast<int>(fraction * kBarWidth);
-    absl::StrAppend(&line, std::string(filled, '='), std::string(kBarWidth - filled, '.'),
-                    " ");
-  }
-  absl::StrAppendFormat(&line, "%.0f/%.0f %s", done_, total_, unit_);
-  if (rate > 0.0) {
-    absl::StrAppendFormat(&line, "  %.3g %s/s  eta %s", rate, unit_,
-                          FormatDuration((total_ - done_) / rate));
-  }
-  absl::StrAppend(&line, "  ", detail_);
+  const ProgressState state{title_, unit_, detail_, done_, total_, rate};
   if (style_ == Style::kPlain) {
-    std::fprintf(stderr, "%s\n", line.c_str());
+    std::fprintf(stderr, "%s\n", ProgressText(state).c_str());
     return;
   }
-  line.resize(std::min<size_t>(line.size(), TerminalWidth() - 1));
+  // The last column stays free: writing there wraps on some terminals.
+  const std::string line = ProgressBar(state, TerminalWidth(STDERR_FILENO) - 1);
   std::fprintf(stderr, "\r\x1b[K%s", line.c_str());
   std::fflush(stderr);
   bar_drawn_ = true;

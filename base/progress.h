@@ -16,6 +16,20 @@ namespace iat {
 // "4.2 s", "5 min 10 s", "3 h 20 min".
 std::string FormatDuration(double seconds);
 
+// What a progress line says.
+struct ProgressState {
+  std::string title, unit, detail;
+  double done = 0.0, total = 0.0;
+  double rate = 0.0;  // units a second; 0: not known yet
+};
+
+// The line as a log file gets it.
+std::string ProgressText(const ProgressState& state);
+// The line as a terminal of `columns` columns gets it, with a bar: never longer than
+// that, so that it can be drawn over. What matters least goes first: the bar, then the
+// rate, then the end of what is left.
+std::string ProgressBar(const ProgressState& state, int columns);
+
 class Progress {
  public:
   enum class Style { kAuto, kTerminal, kPlain, kQuiet };

@@ -33,8 +33,27 @@ install(FILES ${PROJECT_BINARY_DIR}/iatConfig.cmake
 
 install(TARGETS iat RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
 install(DIRECTORY configs DESTINATION ${CMAKE_INSTALL_DATADIR}/iat COMPONENT program)
-install(FILES README.md CHANGELOG.md LICENSE docs/method.md
+install(FILES README.md CHANGELOG.md LICENSE
   DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
+install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
+
+# The man page and completions are the program's own words (app/command_pages.h).
+function(iat_written_by_itself file destination name)
+  set(output ${PROJECT_BINARY_DIR}/pages/${file})
+  add_custom_command(OUTPUT ${output}
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${PROJECT_BINARY_DIR}/pages
+    COMMAND iat ${ARGN} > ${output} DEPENDS iat VERBATIM)
+  install(FILES ${output} DESTINATION ${destination} RENAME ${name} COMPONENT program)
+  set(iat_pages ${iat_pages} ${output} PARENT_SCOPE)
+endfunction()
+iat_written_by_itself(iat.1 ${CMAKE_INSTALL_MANDIR}/man1 iat.1 man)
+iat_written_by_itself(iat.bash ${CMAKE_INSTALL_DATADIR}/bash-completion/completions iat
+  completion bash)
+iat_written_by_itself(iat.zsh ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions _iat
+  completion zsh)
+iat_written_by_itself(iat.fish ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d iat.fish
+  completion fish)
+add_custom_target(iat_pages ALL DEPENDS ${iat_pages})
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_CONTACT "the iat authors <iat@localhost>")

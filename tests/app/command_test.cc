@@ -291,6 +291,45 @@ TEST_F(CommandTest, DryRunDoesNothingAndSaysWhatItWouldDo) {
   EXPECT_FALSE(fs::exists(run_));
 }
 
+TEST_F(CommandTest, DryRunEstimatesTimeAndDiskAndTheDiskIsRight) {
+  WriteText(config_, TinyConfig());
+  const CommandResult result =
+      RunCommand({"reproduce", config_, "--out", run_, "--jobs", "2", "--dry-run"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  // 96 x 64 x 64 x 3 and 2 x 120 x 72 x 2 x 4 bytes.
+  EXPECT_THAT(result.err, HasSubstr("will pack 96 training images: 1.2 MB"));
+  EXPECT_THAT(result.err,
+              HasSubstr("disk: 138.2 kB before compression (2 animals x 120 stimuli x 72 "
+                        "units x 2 stages x 4 bytes)"));
+  // 2 epochs of 3 batches of 32.
+  EXPECT_THAT(result.err, HasSubstr("for 2 networks, 2 at once, each seeing 192 images"));
+  EXPECT_THAT(result.err, HasSubstr("measured just now"));
+  EXPECT_THAT(result.err, HasSubstr("loss and gradient of 16 images"));
+  EXPECT_FALSE(fs::exists(run_));
+
+  // The same numbers off the disk.
+  MakeActivations();
+  EXPECT_EQ(fs::file_size(fs::path(run_) / "images/training/images.npy") - 128,
+            96u * 64 * 64 * 3);
+  ASSERT_EQ(
+      RunCommand({"activations", "export", run_ + "/activations/held-out/seed-000.nc",
+                  "--out", folder_ / "npy"})
+          .exit_code,
+      0);
+  uintmax_t bytes = 0;
+  for (const auto& entry : fs::directory_iterator(folder_ / "npy")) {
+    if (entry.path().extension() == ".npy") bytes += entry.file_size() - 128;
+  }
+  EXPECT_EQ(2 * bytes, 138240u);
+}
+
+TEST_F(CommandTest, DryRunFindsPathsThatAreNotThere) {
+  WriteText(config_, TinyConfig());
+  ExpectFailure({"reproduce", config_, "--out", run_, "--dry-run", "--set",
+                 "images.source=folder", "--set", "images.paths=[\"absent\"]"},
+                1, "training images: absent: No such file or folder");
+}
+
 TEST_F(CommandTest, AnUnknownDeviceIsNamed) {
   WriteText(config_, TinyConfig());
   ExpectFailure({"train", config_, "--device", "tpu"}, 2,

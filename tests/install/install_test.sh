@@ -21,3 +21,13 @@ if grep -rIl -e "$source_folder" -e "$build_folder" "$scratch/prefix/lib/cmake";
   echo "the files above name the source or build folder"
   exit 1
 fi
+
+# The program comes with its pages, written by itself.
+cmake --install "$build_folder" --prefix "$scratch/program" --component program >/dev/null
+for page in man/man1/iat.1 bash-completion/completions/iat zsh/vendor-completions/_iat \
+  fish/vendor_completions.d/iat.fish doc/iat/README.md doc/iat/docs/tutorial.md; do
+  test -s "$scratch/program/share/$page" || {
+    echo "share/$page is not installed"
+    exit 1
+  }
+done
