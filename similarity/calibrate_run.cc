@@ -13,8 +13,8 @@
 #include "base/status.h"
 #include "similarity/area_match.h"
 #include "similarity/r2.h"
-#include "similarity/sampling_curve.h"
 #include "similarity/subsample.h"
+#include "similarity/target_curves.h"
 
 namespace iat {
 namespace {
@@ -173,18 +173,18 @@ absl::StatusOr<Reliability> ReadReliability(const World& world) {
 absl::StatusOr<std::vector<Calibration>> FitPairs(const CalibrateOptions& options,
                                                   const std::vector<SamplingRow>& rows,
                                                   const std::vector<AreaPair>& pairs) {
-  const std::vector<SamplingCurve> curves = MakeSamplingCurves(rows);
+  const std::vector<TargetCurves> curves = MakeTargetCurves(rows);
   const auto find = [&](const std::string& layer,
-                        const std::string& stage) -> const SamplingCurve* {
-    for (const SamplingCurve& curve : curves) {
+                        const std::string& stage) -> const TargetCurves* {
+    for (const TargetCurves& curve : curves) {
       if (curve.key.layer == layer && curve.key.stage == stage) return &curve;
     }
     return nullptr;
   };
   std::vector<Calibration> calibrations;
   for (const auto& [area, layer] : pairs) {
-    const SamplingCurve* models = find(layer, options.model_stage);
-    const SamplingCurve* animals = find(area, "recorded");
+    const TargetCurves* models = find(layer, options.model_stage);
+    const TargetCurves* animals = find(area, "recorded");
     if (models == nullptr || animals == nullptr) {
       return absl::DataLossError(absl::StrCat(
           "no sampling curve of ", models == nullptr ? "layer " : "area ",
