@@ -94,7 +94,7 @@ absl::StatusOr<std::vector<Saturation>> Pipeline::Saturations() const {
     const auto table = ScoresFolder(name) / "subsample.csv";
     if (!std::filesystem::exists(table)) continue;
     IAT_ASSIGN_OR_RETURN(const std::vector<SamplingRow> rows, ReadSampling(table));
-    for (Saturation& line : FindSaturations(MakeSamplingCurves(rows), {})) {
+    for (Saturation& line : FindSaturations(MakeTargetCurves(rows), {})) {
       all.push_back(std::move(line));
     }
   }

@@ -10,7 +10,7 @@ namespace {
 
 constexpr int kSteps = 80;  // of a drawn curve
 
-std::vector<Figure3Point> PointsOf(const SamplingCurve& curve) {
+std::vector<Figure3Point> PointsOf(const TargetCurves& curve) {
   const Eigen::VectorXd mean = curve.Mean(), spread = curve.Spread();
   std::vector<Figure3Point> points;
   for (size_t i = 0; i < curve.sizes.size(); ++i) {
@@ -21,7 +21,7 @@ std::vector<Figure3Point> PointsOf(const SamplingCurve& curve) {
 }
 
 // On a log grid over the curve's sizes, stretched by `factor`.
-std::vector<Figure3Point> Drawn(const SamplingCurve& curve, double factor,
+std::vector<Figure3Point> Drawn(const TargetCurves& curve, double factor,
                                 const std::function<double(double)>& r2) {
   std::vector<Figure3Point> points;
   const double first = curve.sizes.front(), last = curve.sizes.back();
@@ -74,7 +74,7 @@ Figure3Data MakeFigure3Data(const CalibrationReport& report) {
   data.confidence = report.options.confidence;
   data.simulated = report.simulated;
   for (const Calibration& calibration : report.calibrations) {
-    const SamplingCurveKey& key = calibration.models.key;
+    const TargetCurvesKey& key = calibration.models.key;
     data.stimuli = key.stimuli;
     data.mapping = key.mapping;
     data.num_fit_stimuli = key.num_fit_stimuli;

@@ -29,8 +29,7 @@ absl::Status CheckEqual(absl::string_view what, const Value& models,
 
 // One curve's measurements as its fit wants them; the spread is always that of all
 // animals.
-std::vector<CurvePoint> PointsOf(const SamplingCurve& curve,
-                                 const Eigen::VectorXd& mean) {
+std::vector<CurvePoint> PointsOf(const TargetCurves& curve, const Eigen::VectorXd& mean) {
   const Eigen::VectorXd spread = curve.Spread();
   std::vector<CurvePoint> points;
   for (size_t i = 0; i < curve.sizes.size(); ++i) {
@@ -68,7 +67,7 @@ std::vector<FittedParameter> ParametersOf(const AnimalCurve& fit) {
 
 // Refits without every animal of `curve`, or why there are none.
 template <typename Fit, typename Function>
-absl::StatusOr<std::vector<Fit>> FitsWithoutOne(const SamplingCurve& curve,
+absl::StatusOr<std::vector<Fit>> FitsWithoutOne(const TargetCurves& curve,
                                                 const Function& fit) {
   if (curve.animals.size() < kFewestAnimals) {
     return absl::FailedPreconditionError(absl::StrCat(
@@ -243,11 +242,11 @@ std::string Calibration::Name() const {
                        : absl::StrCat("area ", area, ", layer ", layer);
 }
 
-absl::Status CheckSameMeasure(const SamplingCurve& models, const SamplingCurve& animals) {
-  const auto seeds = [](const SamplingCurve& curve) {
+absl::Status CheckSameMeasure(const TargetCurves& models, const TargetCurves& animals) {
+  const auto seeds = [](const TargetCurves& curve) {
     return absl::StrCat("[", absl::StrJoin(curve.split_seeds, ", "), "]");
   };
-  const SamplingCurveKey &m = models.key, &a = animals.key;
+  const TargetCurvesKey &m = models.key, &a = animals.key;
   IAT_RETURN_IF_ERROR(CheckEqual("the axis", m.axis, a.axis));
   IAT_RETURN_IF_ERROR(CheckEqual("the axis", m.axis, std::string("units")));
   IAT_RETURN_IF_ERROR(CheckEqual("the stimulus set", m.stimuli, a.stimuli));
@@ -259,8 +258,8 @@ absl::Status CheckSameMeasure(const SamplingCurve& models, const SamplingCurve& 
   return CheckEqual("the list of split seeds", seeds(models), seeds(animals));
 }
 
-absl::StatusOr<Calibration> Calibrate(const SamplingCurve& models,
-                                      const SamplingCurve& animals,
+absl::StatusOr<Calibration> Calibrate(const TargetCurves& models,
+                                      const TargetCurves& animals,
                                       const CalibrationOptions& options) {
   IAT_RETURN_IF_ERROR(CheckSameMeasure(models, animals));
   Calibration result;

@@ -30,8 +30,8 @@
 // Source     Sagastuy-Brena et al., CCN 2022, "Estimating the neuron-to-unit ratio".
 //
 // Example:
-//   const auto models = MakeSamplingCurves(model_rows);
-//   const auto animals = MakeSamplingCurves(animal_rows);
+//   const auto models = MakeTargetCurves(model_rows);
+//   const auto animals = MakeTargetCurves(animal_rows);
 //   const auto calibration = Calibrate(models[0], animals[0], {});
 //   if (!calibration.ok()) return calibration.status();
 //   calibration->ratio->neuron_to_unit_ratio.mean;
@@ -49,8 +49,8 @@
 #include "absl/status/statusor.h"
 #include "similarity/curve_fit.h"
 #include "similarity/jackknife.h"
-#include "similarity/sampling_curve.h"
 #include "similarity/saturation.h"
+#include "similarity/target_curves.h"
 
 namespace iat {
 
@@ -81,7 +81,7 @@ struct CalibratedRatio {
 };
 
 struct Calibration {
-  SamplingCurve models, animals;
+  TargetCurves models, animals;
   std::optional<ArctanFit> f;
   std::optional<AnimalCurve> g;
   std::string f_refused, g_refused;  // why there is no f, no g; in words
@@ -97,9 +97,9 @@ struct Calibration {
 
 // InvalidArgument naming what differs, with both values, where the curves are not the
 // same measure. A refused fit is no error.
-absl::Status CheckSameMeasure(const SamplingCurve& models, const SamplingCurve& animals);
-absl::StatusOr<Calibration> Calibrate(const SamplingCurve& models,
-                                      const SamplingCurve& animals,
+absl::Status CheckSameMeasure(const TargetCurves& models, const TargetCurves& animals);
+absl::StatusOr<Calibration> Calibrate(const TargetCurves& models,
+                                      const TargetCurves& animals,
                                       const CalibrationOptions& options);
 
 // R2 / reliability of a row's target animal and area; what noise in the target's trial

@@ -13,17 +13,27 @@
 #include "base/status.h"
 #include "similarity/area_match.h"
 #include "similarity/r2.h"
-#include "similarity/sampling_curve.h"
 #include "similarity/subsample.h"
+#include "similarity/target_curves.h"
 
 namespace iat {
 namespace {
 
 namespace fs = std::filesystem;
 
-// The files of a run, opened and checked against each other.
+// What a file says of itself. Files are closed again: HDF5 does not bear one that is open
+// while others open and close it.
+struct AnimalFile {
+  fs::path path;
+  std::string name;
+  std::vector<Tap> taps;
+  std::set<std::string> stimuli;
+  bool simulated = false;
+};
+
+// The files of a run, checked against each other.
 struct World {
-  std::vector<ActivationFile> models, animals;
+  std::vector<AnimalFile> models, animals;
   std::vector<std::string> layers;  // of the networks, at the stage asked for
   std::map<std::string, std::vector<size_t>> animals_of_area;  // two or more
   std::vector<std::string> too_few;                            // areas of a single animal
@@ -36,66 +46,67 @@ struct World {
   }
 };
 
-absl::StatusOr<std::vector<ActivationFile>> OpenAll(const std::vector<fs::path>& paths) {
-  std::vector<ActivationFile> files;
+absl::StatusOr<std::vector<AnimalFile>> ReadAll(const std::vector<fs::path>& paths) {
+  std::vector<AnimalFile> animals;
   for (const fs::path& path : paths) {
-    IAT_ASSIGN_OR_RETURN(ActivationFile file, ActivationFile::Open(path));
-    files.push_back(std::move(file));
+    IAT_ASSIGN_OR_RETURN(const ActivationFile file, ActivationFile::Open(path));
+    animals.push_back(
+        {.path = path,
+         .name = file.metadata().animal,
+         .taps = file.taps(),
+         .stimuli = {file.stimulus_ids().begin(), file.stimulus_ids().end()},
+         .simulated = file.metadata().simulated});
   }
-  return files;
+  return animals;
 }
 
-absl::Status CheckSameStimuli(const ActivationFile& first, const ActivationFile& other) {
-  const std::set<std::string> expected(first.stimulus_ids().begin(),
-                                       first.stimulus_ids().end());
-  const std::set<std::string> found(other.stimulus_ids().begin(),
-                                    other.stimulus_ids().end());
-  if (expected == found) return absl::OkStatus();
+absl::Status CheckSameStimuli(const AnimalFile& first, const AnimalFile& other) {
+  if (first.stimuli == other.stimuli) return absl::OkStatus();
   std::vector<std::string> difference;
-  std::set_symmetric_difference(expected.begin(), expected.end(), found.begin(),
-                                found.end(), std::back_inserter(difference));
-  const bool lacks = expected.count(difference[0]) > 0;
+  std::set_symmetric_difference(first.stimuli.begin(), first.stimuli.end(),
+                                other.stimuli.begin(), other.stimuli.end(),
+                                std::back_inserter(difference));
+  const bool lacks = first.stimuli.count(difference[0]) > 0;
   return absl::InvalidArgumentError(
-      absl::StrCat(first.path().string(), " has ", expected.size(), " stimuli, ",
-                   other.path().string(), " ", found.size(), "; ",
-                   (lacks ? other : first).path().string(), " lacks \"", difference[0],
+      absl::StrCat(first.path.string(), " has ", first.stimuli.size(), " stimuli, ",
+                   other.path.string(), " ", other.stimuli.size(), "; ",
+                   (lacks ? other : first).path.string(), " lacks \"", difference[0],
                    "\". A calibration needs the same stimuli everywhere"));
 }
 
 absl::StatusOr<World> OpenWorld(const CalibrateOptions& options,
                                 const CalibrateInput& input) {
   World world;
-  IAT_ASSIGN_OR_RETURN(world.models, OpenAll(input.models));
-  IAT_ASSIGN_OR_RETURN(world.animals, OpenAll(input.animals));
+  IAT_ASSIGN_OR_RETURN(world.models, ReadAll(input.models));
+  IAT_ASSIGN_OR_RETURN(world.animals, ReadAll(input.animals));
   if (world.models.size() < 2) {
     return absl::FailedPreconditionError(
         absl::StrCat("a calibration needs at least 2 networks of one family; there are ",
                      world.models.size()));
   }
   for (const auto* files : {&world.models, &world.animals}) {
-    for (const ActivationFile& file : *files) {
+    for (const AnimalFile& file : *files) {
       IAT_RETURN_IF_ERROR(CheckSameStimuli(world.models[0], file));
     }
   }
   IAT_ASSIGN_OR_RETURN(const Stage stage, ParseStage(options.model_stage));
-  for (const Tap& tap : world.models[0].taps()) {
+  for (const Tap& tap : world.models[0].taps) {
     if (tap.stage == stage) world.layers.push_back(tap.layer);
   }
   if (world.layers.empty()) {
     return absl::NotFoundError(absl::StrCat(
-        world.models[0].path().string(), " has no tap at stage ", options.model_stage));
+        world.models[0].path.string(), " has no tap at stage ", options.model_stage));
   }
   std::map<std::string, std::vector<size_t>> all;
   for (size_t i = 0; i < world.animals.size(); ++i) {
-    for (const Tap& tap : world.animals[i].taps()) {
+    for (const Tap& tap : world.animals[i].taps) {
       if (tap.stage == Stage::kRecorded) all[tap.layer].push_back(i);
     }
-    const bool simulated = world.animals[i].metadata().simulated;
+    const bool simulated = world.animals[i].simulated;
     if (i > 0 && simulated != world.simulated) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("of ", world.animals[i].path().string(), " and ",
-                       world.animals[0].path().string(),
-                       " only one is simulated; expected recorded animals of one kind"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "of ", world.animals[i].path.string(), " and ", world.animals[0].path.string(),
+          " only one is simulated; expected recorded animals of one kind"));
     }
     world.simulated = simulated;
   }
@@ -145,13 +156,14 @@ absl::StatusOr<Reliability> ReadReliability(const World& world) {
   Reliability reliability;
   for (const auto& [area, animals] : world.animals_of_area) {
     for (const size_t i : animals) {
-      const ActivationFile& file = world.animals[i];
+      IAT_ASSIGN_OR_RETURN(const ActivationFile file,
+                           ActivationFile::Open(world.animals[i].path));
       const auto values = file.ReadByUnit(area, "reliability");
       if (!values.ok()) {
         return Annotate(values.status(),
                         "calibrate.noise_correction = \"target\" needs reliabilities");
       }
-      reliability[{file.metadata().animal, area}] = Quantile(*values, 0.5);
+      reliability[{world.animals[i].name, area}] = Quantile(*values, 0.5);
     }
   }
   return reliability;
@@ -161,18 +173,18 @@ absl::StatusOr<Reliability> ReadReliability(const World& world) {
 absl::StatusOr<std::vector<Calibration>> FitPairs(const CalibrateOptions& options,
                                                   const std::vector<SamplingRow>& rows,
                                                   const std::vector<AreaPair>& pairs) {
-  const std::vector<SamplingCurve> curves = MakeSamplingCurves(rows);
+  const std::vector<TargetCurves> curves = MakeTargetCurves(rows);
   const auto find = [&](const std::string& layer,
-                        const std::string& stage) -> const SamplingCurve* {
-    for (const SamplingCurve& curve : curves) {
+                        const std::string& stage) -> const TargetCurves* {
+    for (const TargetCurves& curve : curves) {
       if (curve.key.layer == layer && curve.key.stage == stage) return &curve;
     }
     return nullptr;
   };
   std::vector<Calibration> calibrations;
   for (const auto& [area, layer] : pairs) {
-    const SamplingCurve* models = find(layer, options.model_stage);
-    const SamplingCurve* animals = find(area, "recorded");
+    const TargetCurves* models = find(layer, options.model_stage);
+    const TargetCurves* animals = find(area, "recorded");
     if (models == nullptr || animals == nullptr) {
       return absl::DataLossError(absl::StrCat(
           "no sampling curve of ", models == nullptr ? "layer " : "area ",

@@ -20,7 +20,7 @@ Json IntervalJson(double value, double low, double high) {
       {"value", NumberJson(value)}, {"low", NumberJson(low)}, {"high", NumberJson(high)}};
 }
 
-Json PointsJson(const SamplingCurve& curve) {
+Json PointsJson(const TargetCurves& curve) {
   Json points = Json::array();
   const Eigen::VectorXd mean = curve.Mean(), spread = curve.Spread();
   for (size_t i = 0; i < curve.sizes.size(); ++i) {
@@ -32,7 +32,7 @@ Json PointsJson(const SamplingCurve& curve) {
   return points;
 }
 
-Json CurveJson(const SamplingCurve& curve, const std::string& form,
+Json CurveJson(const TargetCurves& curve, const std::string& form,
                const std::string& refused, const std::vector<FittedParameter>& parameters,
                const std::string& intervals, double rms_residual) {
   Json json = {{"num_animals", curve.animals.size()},
@@ -98,7 +98,7 @@ Json MeasureJson(const CalibrationReport& report) {
        "over target animals"},
       {"noise_correction", report.noise_correction}};
   if (report.calibrations.empty()) return json;
-  const SamplingCurve& models = report.calibrations.front().models;
+  const TargetCurves& models = report.calibrations.front().models;
   json["stimuli"] = models.key.stimuli;
   json["axis"] = models.key.axis;
   json["mapping"] = models.key.mapping;

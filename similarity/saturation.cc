@@ -53,7 +53,7 @@ void AddInterval(const std::vector<SaturationPoint>& without,
 }
 
 // Fills the intervals, or says why there are none.
-std::string AddIntervals(const SamplingCurve& curve, const SaturationRules& rules,
+std::string AddIntervals(const TargetCurves& curve, const SaturationRules& rules,
                          SaturationPoint& point) {
   if (point.state != SaturationState::kSaturated) return SaturationStateName(point.state);
   if (curve.animals.size() < kFewestAnimals) {
@@ -119,10 +119,10 @@ SaturationPoint FindSaturation(const std::vector<double>& sizes,
   return point;
 }
 
-std::vector<Saturation> FindSaturations(const std::vector<SamplingCurve>& curves,
+std::vector<Saturation> FindSaturations(const std::vector<TargetCurves>& curves,
                                         const SaturationRules& rules) {
   std::vector<Saturation> lines;
-  for (const SamplingCurve& curve : curves) {
+  for (const TargetCurves& curve : curves) {
     Saturation line;
     line.key = curve.key;
     line.num_animals = static_cast<int64_t>(curve.animals.size());

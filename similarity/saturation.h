@@ -17,7 +17,7 @@
 //            size for an upper bound only: `at_smallest`, and the interval starts at 0.
 //
 // Example:
-//   for (const Saturation& line : FindSaturations(MakeSamplingCurves(*rows), {})) ...
+//   for (const Saturation& line : FindSaturations(MakeTargetCurves(*rows), {})) ...
 
 #ifndef IAT_SIMILARITY_SATURATION_H_
 #define IAT_SIMILARITY_SATURATION_H_
@@ -29,7 +29,7 @@
 #include <string>
 #include <vector>
 
-#include "similarity/sampling_curve.h"
+#include "similarity/target_curves.h"
 
 namespace iat {
 
@@ -64,14 +64,14 @@ SaturationPoint FindSaturation(const std::vector<double>& sizes,
                                const Eigen::VectorXd& r2, const SaturationRules& rules);
 
 struct Saturation {
-  SamplingCurveKey key;
+  TargetCurvesKey key;
   SaturationPoint point;        // of the mean over animals, sizes with their intervals
   std::string without_because;  // why there is no interval, in words; "" where there is
   int64_t num_animals = 0;
   std::optional<double> paper;  // what the paper says of this axis and stage
 };
 
-std::vector<Saturation> FindSaturations(const std::vector<SamplingCurve>& curves,
+std::vector<Saturation> FindSaturations(const std::vector<TargetCurves>& curves,
                                         const SaturationRules& rules);
 
 // Where ridge "begins to saturate", by eye, in figure 2 and its caption: about 500 and

@@ -175,7 +175,7 @@ std::vector<Saturation> RidgeSaturations(const VerdictInput& input,
                                          const std::string& stage) {
   std::map<std::string, Saturation> of_layer;
   for (const Saturation& found : input.saturations) {
-    const SamplingCurveKey& key = found.key;
+    const TargetCurvesKey& key = found.key;
     if (key.axis != axis || key.stage != stage || key.mapping != "ridge" ||
         (subject && key.family != subject->family)) {
       continue;

@@ -12,10 +12,10 @@ namespace iat {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::Contains;
 
 // In the range of networks and mice: R2 from just below 0 to 0.4, half of the rise by 50
 // units.
@@ -245,7 +245,7 @@ TEST(CalibrateTest, ShuffledStimuliGiveARefusedFitAndNoRatio) {
 }
 
 TEST(CalibrateTest, RefusesCurvesThatAreNotTheSameMeasure) {
-  const SamplingCurve models = PlantedCurve(Models(), ModelR2, 0);
+  const TargetCurves models = PlantedCurve(Models(), ModelR2, 0);
   const auto message = [&](const std::function<void(PlantedAnimals&)>& change) {
     PlantedAnimals animals = Animals(2.0);
     change(animals);
@@ -267,7 +267,7 @@ TEST(CalibrateTest, RefusesCurvesThatAreNotTheSameMeasure) {
             start + "axis of the networks is units, of the animals stimuli");
   std::vector<SamplingRow> rows = PlantedRows(Animals(2.0), ModelR2, 0);
   for (SamplingRow& row : rows) row.score.split_seed += 1;
-  const auto splits = CheckSameMeasure(models, MakeSamplingCurves(rows).at(0));
+  const auto splits = CheckSameMeasure(models, MakeTargetCurves(rows).at(0));
   EXPECT_EQ(
       splits.message(),
       start + "list of split seeds of the networks is [0, 1], of the animals [1, 2]");

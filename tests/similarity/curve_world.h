@@ -13,7 +13,7 @@
 #include "base/random.h"
 #include "base/sampling_table.h"
 #include "similarity/curve_fit.h"
-#include "similarity/sampling_curve.h"
+#include "similarity/target_curves.h"
 
 namespace iat {
 
@@ -79,10 +79,9 @@ inline std::vector<SamplingRow> PlantedRows(const PlantedAnimals& world,
   return rows;
 }
 
-inline SamplingCurve PlantedCurve(const PlantedAnimals& world,
-                                  const std::function<double(double)>& r2,
-                                  uint64_t seed) {
-  return MakeSamplingCurves(PlantedRows(world, r2, seed)).at(0);
+inline TargetCurves PlantedCurve(const PlantedAnimals& world,
+                                 const std::function<double(double)>& r2, uint64_t seed) {
+  return MakeTargetCurves(PlantedRows(world, r2, seed)).at(0);
 }
 
 }  // namespace iat

@@ -124,7 +124,7 @@ TEST(SaturationTest, TheIntervalIsAJackknifeOverTargetAnimalsOnLogSize) {
   }
   const double half = 2.7764451052 * std::sqrt(4.0 / 5.0 * squares);
 
-  const auto lines = FindSaturations(MakeSamplingCurves(rows), {});
+  const auto lines = FindSaturations(MakeTargetCurves(rows), {});
   ASSERT_THAT(lines, SizeIs(1));
   const SaturationSize& size = lines[0].point.share;
   EXPECT_NEAR(std::log(size.size), share_size(-1), kTolerance);
@@ -146,7 +146,7 @@ TEST(SaturationTest, NoIntervalBelowFourAnimalsOrWhereOneAnimalDecides) {
   EXPECT_EQ(line.without_because, "fewer than 4 target animals");
   // Three rise to the end, the fourth falls there as much.
   world.num_animals = 4;
-  SamplingCurve curve = PlantedCurve(
+  TargetCurves curve = PlantedCurve(
       world, [](double size) { return Ramp(size, 1e9); }, 0);
   curve.r2.row(3).setConstant(1.0);
   curve.r2(3, 5) = 1.0 - 0.3;
@@ -186,11 +186,11 @@ TEST(SaturationTest, TextAndJsonSayTheSame) {
   EXPECT_TRUE(json[1]["share_size"]["size"].is_null());
 }
 
-TEST(SamplingCurveTest, AveragesRowsThenAnimals) {
+TEST(TargetCurvesTest, AveragesRowsThenAnimals) {
   std::vector<SamplingRow> rows = PlantedRows(
       {.num_animals = 2, .sizes = {10, 20}}, [](double size) { return size / 100; }, 0);
   rows[0].score.median_r2 = NAN;  // of four rows, the one at 0.1 - 0.005 - 0.002
-  const SamplingCurve curve = MakeSamplingCurves(rows).at(0);
+  const TargetCurves curve = MakeTargetCurves(rows).at(0);
   EXPECT_EQ(curve.key.Name(), "seed conv3/post_relu ridge, units");
   EXPECT_THAT(curve.animals, ElementsAre("seed-000", "seed-001"));
   EXPECT_THAT(curve.sizes, ElementsAre(10, 20));
@@ -204,7 +204,7 @@ TEST(SamplingCurveTest, AveragesRowsThenAnimals) {
   EXPECT_NEAR(curve.Spread()[1], std::sqrt(variance / 2 / 2), kTolerance);
 }
 
-TEST(SamplingCurveTest, PoolsOfOtherSizesMeetInLogSize) {
+TEST(TargetCurvesTest, PoolsOfOtherSizesMeetInLogSize) {
   PlantedAnimals world{.family = "specimen", .stage = "recorded", .num_animals = 1};
   std::vector<SamplingRow> rows;
   const auto log2 = [](double size) { return 0.1 * std::log2(size); };
@@ -216,7 +216,7 @@ TEST(SamplingCurveTest, PoolsOfOtherSizesMeetInLogSize) {
     row.score.num_target_units = 31;
     rows.push_back(row);
   }
-  const auto curves = MakeSamplingCurves(rows);
+  const auto curves = MakeTargetCurves(rows);
   ASSERT_THAT(curves, SizeIs(1));
   EXPECT_EQ(curves[0].key.family, "recorded");
   EXPECT_THAT(curves[0].sizes, ElementsAre(8, 16, 32, 64, 100));
@@ -227,7 +227,7 @@ TEST(SamplingCurveTest, PoolsOfOtherSizesMeetInLogSize) {
   }
 }
 
-TEST(SamplingCurveTest, RowsAcrossLayersAndGroupsStayApart) {
+TEST(TargetCurvesTest, RowsAcrossLayersAndGroupsStayApart) {
   std::vector<SamplingRow> rows = PlantedRows(
       {.sizes = {10, 20}}, [](double) { return 0.5; }, 0);
   for (SamplingRow row : PlantedRows(
@@ -237,7 +237,7 @@ TEST(SamplingCurveTest, RowsAcrossLayersAndGroupsStayApart) {
     row.score.mapping = "ols";
     rows.push_back(row);
   }
-  const auto curves = MakeSamplingCurves(rows);
+  const auto curves = MakeTargetCurves(rows);
   ASSERT_THAT(curves, SizeIs(2));
   EXPECT_EQ(curves[0].key.mapping, "pls");
   EXPECT_EQ(curves[1].key.mapping, "ridge");

@@ -1,4 +1,4 @@
-#include "similarity/sampling_curve.h"
+#include "similarity/target_curves.h"
 
 #include <algorithm>
 #include <cmath>
@@ -19,7 +19,7 @@ struct Group {
   int64_t most_pooled_sources = 0;
 };
 
-SamplingCurveKey KeyOf(const SamplingRow& row) {
+TargetCurvesKey KeyOf(const SamplingRow& row) {
   const ScoreRow& score = row.score;
   const bool recorded = score.target_stage == "recorded";
   return {.stimuli = score.stimuli,
@@ -49,14 +49,14 @@ double ValueAt(const AnimalCurve& curve, int64_t size) {
   return (1.0 - share) * MeanAt(*below) + share * MeanAt(*above);
 }
 
-SamplingCurve CurveOf(const SamplingCurveKey& key, const Group& group) {
-  SamplingCurve curve{.key = key,
-                      .animals = {},
-                      .sizes = {},
-                      .r2 = {},
-                      .split_seeds = group.split_seeds,
-                      .sample_seeds = group.sample_seeds,
-                      .most_pooled_sources = group.most_pooled_sources};
+TargetCurves CurveOf(const TargetCurvesKey& key, const Group& group) {
+  TargetCurves curve{.key = key,
+                     .animals = {},
+                     .sizes = {},
+                     .r2 = {},
+                     .split_seeds = group.split_seeds,
+                     .sample_seeds = group.sample_seeds,
+                     .most_pooled_sources = group.most_pooled_sources};
   int64_t smallest = 0, largest = std::numeric_limits<int64_t>::max();
   std::set<int64_t> sizes;
   for (const auto& [animal, points] : group.animals) {
@@ -84,17 +84,17 @@ SamplingCurve CurveOf(const SamplingCurveKey& key, const Group& group) {
 
 }  // namespace
 
-std::string SamplingCurveKey::Name() const {
+std::string TargetCurvesKey::Name() const {
   return absl::StrCat(family, " ", layer, "/", stage, " ", mapping, ", ", axis);
 }
 
-Eigen::VectorXd SamplingCurve::Mean() const { return r2.colwise().mean(); }
+Eigen::VectorXd TargetCurves::Mean() const { return r2.colwise().mean(); }
 
-Eigen::VectorXd SamplingCurve::MeanWithout(Eigen::Index animal) const {
+Eigen::VectorXd TargetCurves::MeanWithout(Eigen::Index animal) const {
   return (r2.colwise().sum() - r2.row(animal)) / static_cast<double>(r2.rows() - 1);
 }
 
-Eigen::VectorXd SamplingCurve::Spread() const {
+Eigen::VectorXd TargetCurves::Spread() const {
   const double m = static_cast<double>(r2.rows());
   if (r2.rows() < 2) return Eigen::VectorXd::Zero(r2.cols());
   const Eigen::VectorXd variance =
@@ -102,8 +102,8 @@ Eigen::VectorXd SamplingCurve::Spread() const {
   return ((variance.array() + variance.mean()) / 2.0).sqrt();
 }
 
-std::vector<SamplingCurve> MakeSamplingCurves(const std::vector<SamplingRow>& rows) {
-  std::map<SamplingCurveKey, Group> groups;
+std::vector<TargetCurves> MakeTargetCurves(const std::vector<SamplingRow>& rows) {
+  std::map<TargetCurvesKey, Group> groups;
   for (const SamplingRow& row : rows) {
     const ScoreRow& score = row.score;
     if (score.source_layer != score.target_layer ||
@@ -119,9 +119,9 @@ std::vector<SamplingCurve> MakeSamplingCurves(const std::vector<SamplingRow>& ro
     group.most_pooled_sources =
         std::max(group.most_pooled_sources, row.num_pooled_sources);
   }
-  std::vector<SamplingCurve> curves;
+  std::vector<TargetCurves> curves;
   for (const auto& [key, group] : groups) {
-    SamplingCurve curve = CurveOf(key, group);
+    TargetCurves curve = CurveOf(key, group);
     if (curve.sizes.size() >= 2) curves.push_back(std::move(curve));
   }
   return curves;

@@ -22,10 +22,10 @@
 //
 // Example:
 //   const auto rows = ReadSampling("scores/subsample.csv");
-//   for (const SamplingCurve& curve : MakeSamplingCurves(*rows)) curve.Mean();
+//   for (const TargetCurves& curve : MakeTargetCurves(*rows)) curve.Mean();
 
-#ifndef IAT_SIMILARITY_SAMPLING_CURVE_H_
-#define IAT_SIMILARITY_SAMPLING_CURVE_H_
+#ifndef IAT_SIMILARITY_TARGET_CURVES_H_
+#define IAT_SIMILARITY_TARGET_CURVES_H_
 
 #include <Eigen/Core>
 #include <cstdint>
@@ -37,7 +37,7 @@
 
 namespace iat {
 
-struct SamplingCurveKey {
+struct TargetCurvesKey {
   std::string stimuli, family, layer, stage, scope, mapping;
   std::string axis;  // "stimuli" or "units"
   // Fit stimuli; 0 where they are what is subsampled.
@@ -46,11 +46,11 @@ struct SamplingCurveKey {
 
   // "seed conv3/post_relu ridge, units".
   std::string Name() const;
-  auto operator<=>(const SamplingCurveKey&) const = default;
+  auto operator<=>(const TargetCurvesKey&) const = default;
 };
 
-struct SamplingCurve {
-  SamplingCurveKey key;
+struct TargetCurves {
+  TargetCurvesKey key;
   std::vector<std::string> animals;  // targets, sorted
   std::vector<double> sizes;         // ascending
   Eigen::MatrixXd r2;                // animals x sizes
@@ -63,8 +63,8 @@ struct SamplingCurve {
 };
 
 // By key. Curves of fewer than two common sizes are left out.
-std::vector<SamplingCurve> MakeSamplingCurves(const std::vector<SamplingRow>& rows);
+std::vector<TargetCurves> MakeTargetCurves(const std::vector<SamplingRow>& rows);
 
 }  // namespace iat
 
-#endif  // IAT_SIMILARITY_SAMPLING_CURVE_H_
+#endif  // IAT_SIMILARITY_TARGET_CURVES_H_
