@@ -172,5 +172,41 @@ TEST_F(RecordingTest, RefusesOtherAndDamagedFiles) {
   }
 }
 
+// A file that claims more than there can be is refused before memory is asked for.
+TEST_F(RecordingTest, RefusesSizesThatCannotBe) {
+  const fs::path path = folder_ / "huge.nc";
+  {
+    auto file = NetcdfFile::Create(path);
+    ASSERT_TRUE(file.ok()) << file.status();
+    for (const char* name : {"name", "unit", "source", "selection", "fingerprint"}) {
+      ASSERT_TRUE(file->SetAttribute(NC_GLOBAL, name, "x").ok());
+    }
+    ASSERT_TRUE(file->SetAttribute(NC_GLOBAL, "title", "iat recording").ok());
+    ASSERT_TRUE(file->SetAttribute(NC_GLOBAL, "simulated", "no").ok());
+    ASSERT_TRUE(file->SetAttribute(NC_GLOBAL, "format_version", int64_t{1}).ok());
+    const int trial = *file->AddDimension("trial", size_t{1} << 33);
+    const int stimulus = *file->AddDimension("stimulus", 1);
+    const int neuron = *file->AddDimension("neuron", 1);
+    const auto define = [&](const char* name, nc_type type, int rank, const int* sides) {
+      const std::lock_guard<std::mutex> lock(NetcdfMutex());
+      int variable = -1;
+      EXPECT_EQ(nc_def_var(file->id(), name, type, rank, sides, &variable), NC_NOERR);
+      const size_t chunk[] = {1, 1, 1};
+      EXPECT_EQ(nc_def_var_chunking(file->id(), variable, NC_CHUNKED, chunk), NC_NOERR);
+      return variable;
+    };
+    ASSERT_TRUE(
+        file->WriteStrings(define("stimulus_id", NC_STRING, 1, &stimulus), {"s"}).ok());
+    for (const char* name : {"animal", "area", "neuron_id"}) {
+      ASSERT_TRUE(file->WriteStrings(define(name, NC_STRING, 1, &neuron), {"n"}).ok());
+    }
+    const int sides[] = {trial, stimulus, neuron};
+    define("response", NC_FLOAT, 3, sides);
+    ASSERT_TRUE(file->Close().ok());
+  }
+  EXPECT_THAT(std::string(ReadRecording(path).status().message()),
+              HasSubstr("8.58993e+09 responses; expected at most 4.29497e+09"));
+}
+
 }  // namespace
 }  // namespace iat
