@@ -153,7 +153,7 @@ absl::Status Pipeline::Neural(bool json) {
 
 absl::Status Pipeline::ScoreRecordings() {
   std::vector<NeuralScoreRow> rows;
-  IAT_RETURN_IF_ERROR(Timed("neural", [&]() -> absl::Status {
+  const absl::Status status = Timed("neural", [&]() -> absl::Status {
     IAT_RETURN_IF_ERROR(RequireTables(!config_.neural.empty(), "neural"));
     for (const auto& [name, options] : config_.neural) {
       if (options.scores.directions.empty()) continue;
@@ -163,8 +163,8 @@ absl::Status Pipeline::ScoreRecordings() {
       rows.insert(rows.end(), own.begin(), own.end());
     }
     return absl::OkStatus();
-  }));
-  if (options_.dry_run) return absl::OkStatus();
+  });
+  if (!status.ok() || options_.dry_run) return status;
   IAT_RETURN_IF_ERROR(WriteNeuralScores(folder_ / "scores" / "neural.csv", rows));
   return WriteProvenance();
 }
@@ -183,7 +183,7 @@ absl::Status Pipeline::Consistency() { return MeasureAllConsistency(/*print=*/tr
 
 absl::Status Pipeline::MeasureAllConsistency(bool print) {
   std::vector<ConsistencyTable> tables;
-  IAT_RETURN_IF_ERROR(Timed("consistency", [&]() -> absl::Status {
+  const absl::Status status = Timed("consistency", [&]() -> absl::Status {
     IAT_RETURN_IF_ERROR(RequireTables(!config_.consistency.empty(), "consistency"));
     for (const auto& [name, options] : config_.consistency) {
       IAT_ASSIGN_OR_RETURN(const bool ready,
@@ -198,8 +198,8 @@ absl::Status Pipeline::MeasureAllConsistency(bool print) {
           MeasureConsistency(options, name, ModelFiles(options.activations)));
     }
     return absl::OkStatus();
-  }));
-  if (options_.dry_run) return absl::OkStatus();
+  });
+  if (!status.ok() || options_.dry_run) return status;
   IAT_RETURN_IF_ERROR(WriteConsistency(folder_ / "scores", tables));
   IAT_RETURN_IF_ERROR(WriteProvenance());
   if (print) std::fputs(ConsistencyText(tables).c_str(), stdout);
