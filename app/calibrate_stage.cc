@@ -90,7 +90,7 @@ absl::StatusOr<std::optional<CalibrationReport>> Pipeline::CalibrationOfRun() co
 
 absl::StatusOr<std::vector<Saturation>> Pipeline::Saturations() const {
   std::vector<Saturation> all;
-  for (const auto& [name, unused] : config_.stimuli) {
+  for (const std::string& name : ComparedStimuli()) {
     const auto table = ScoresFolder(name) / "subsample.csv";
     if (!std::filesystem::exists(table)) continue;
     IAT_ASSIGN_OR_RETURN(const std::vector<SamplingRow> rows, ReadSampling(table));

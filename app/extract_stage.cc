@@ -68,6 +68,10 @@ ExtractionJob Pipeline::MakeExtractionJob(const std::vector<Animal>& animals,
 }
 
 absl::Status Pipeline::Extract() {
+  // An imported recording may bring the pictures that a stimulus set is made of.
+  for (const auto& [name, options] : config_.neural) {
+    if (options.source == "description") IAT_RETURN_IF_ERROR(Record(name).status());
+  }
   return Timed("extract", [&]() -> absl::Status {
     IAT_ASSIGN_OR_RETURN(const Rank rank, RankFromEnvironment());
     std::vector<WorkerTask> workers;

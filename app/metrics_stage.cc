@@ -13,7 +13,7 @@ namespace iat {
 absl::Status Pipeline::MeasureMetrics() {
   if (!config_.metrics) return absl::OkStatus();
   return Timed("metrics", [&]() -> absl::Status {
-    for (const auto& [name, unused] : config_.stimuli) {
+    for (const std::string& name : ComparedStimuli()) {
       const CompareInput input = MakeCompareInput(name);
       if (options_.dry_run) {
         Say("metrics", absl::StrCat("will measure ", config_.metrics->names.size(),
@@ -40,7 +40,7 @@ absl::Status Pipeline::MeasureMetrics() {
 absl::StatusOr<std::vector<MetricLine>> Pipeline::MetricLines() const {
   std::vector<MetricRow> all;
   if (!config_.metrics) return SummariseMetrics(all);
-  for (const auto& [name, unused] : config_.stimuli) {
+  for (const std::string& name : ComparedStimuli()) {
     IAT_ASSIGN_OR_RETURN(std::vector<MetricRow> rows,
                          ReadMetrics(ScoresFolder(name) / "metrics.csv"));
     std::move(rows.begin(), rows.end(), std::back_inserter(all));

@@ -136,7 +136,10 @@ class Pipeline {
   absl::Status WriteProvenance();
   std::map<std::string, double> TotalSeconds() const;
   absl::Status WriteConfig() const;
+  // The one compared stimulus set, the usual case, needs no folder of its own.
   std::filesystem::path ScoresFolder(const std::string& stimuli_name) const;
+  // compare.stimuli, or all.
+  std::vector<std::string> ComparedStimuli() const;
   CompareInput MakeCompareInput(const std::string& stimuli_name) const;
   // True once the tables are written; false in a dry run, or with other ranks at work.
   absl::StatusOr<bool> CompareOne(const std::string& stimuli_name);

@@ -42,9 +42,17 @@ absl::Status MergeTables(const std::vector<std::filesystem::path>& parts,
 }  // namespace
 
 std::filesystem::path Pipeline::ScoresFolder(const std::string& stimuli_name) const {
-  // One stimulus set, the usual case, needs no folder of its own.
   const auto scores = folder_ / "scores";
-  return config_.stimuli.size() == 1 ? scores : scores / stimuli_name;
+  const std::vector<std::string> compared = ComparedStimuli();
+  const bool alone = compared.size() == 1 && compared.front() == stimuli_name;
+  return alone ? scores : scores / stimuli_name;
+}
+
+std::vector<std::string> Pipeline::ComparedStimuli() const {
+  if (!config_.compare.stimuli.empty()) return config_.compare.stimuli;
+  std::vector<std::string> names;
+  for (const auto& [name, unused] : config_.stimuli) names.push_back(name);
+  return names;
 }
 
 CompareInput Pipeline::MakeCompareInput(const std::string& stimuli_name) const {
@@ -116,7 +124,7 @@ absl::StatusOr<bool> Pipeline::CompareAll() {
       return absl::InvalidArgumentError("the config has no [stimuli.NAME] table");
     }
     std::vector<std::filesystem::path> scores, splits;
-    for (const auto& [name, unused] : config_.stimuli) {
+    for (const std::string& name : ComparedStimuli()) {
       IAT_ASSIGN_OR_RETURN(const bool complete_here, CompareOne(name));
       complete = complete && complete_here;
       scores.push_back(ScoresFolder(name) / "compare.csv");

@@ -272,6 +272,9 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
   }
   IAT_RETURN_IF_ERROR(At(document, "extraction", config.extraction.Validate()));
   IAT_RETURN_IF_ERROR(At(document, "compare", config.compare.Validate()));
+  for (const std::string& name : config.compare.stimuli) {
+    IAT_RETURN_IF_ERROR(CheckStimuli(document, "compare", name, config.stimuli));
+  }
   IAT_RETURN_IF_ERROR(CheckNamed(document, "neural", config.neural));
   IAT_RETURN_IF_ERROR(CheckNamed(document, "consistency", config.consistency));
   if (config.subsample) {

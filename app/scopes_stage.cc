@@ -27,7 +27,7 @@ absl::StatusOr<bool> Pipeline::CompareScopes() {
   if (!config_.scopes) return true;
   bool complete = true;
   const absl::Status status = Timed("scopes", [&]() -> absl::Status {
-    for (const auto& [name, unused] : config_.stimuli) {
+    for (const std::string& name : ComparedStimuli()) {
       ScopeInput input{.stimuli = name, .hypercolumns = {}, .layers = {}};
       for (const Animal& animal : ScopeAnimals()) {
         for (const bool whole : {false, true}) {
@@ -80,7 +80,7 @@ absl::StatusOr<bool> Pipeline::CompareScopes() {
 absl::StatusOr<std::vector<ScopeLine>> Pipeline::ScopeLines() const {
   std::vector<ScopeLine> lines;
   if (!config_.scopes) return lines;
-  for (const auto& [name, unused] : config_.stimuli) {
+  for (const std::string& name : ComparedStimuli()) {
     IAT_ASSIGN_OR_RETURN(const std::vector<ScoreRow> rows,
                          ReadScores(ScoresFolder(name) / "scopes.csv"));
     for (ScopeLine& line : SummariseScopes(rows)) lines.push_back(std::move(line));

@@ -72,7 +72,7 @@ absl::StatusOr<bool> Pipeline::SubsampleAll() {
       return absl::InvalidArgumentError("the config has no [stimuli.NAME] table");
     }
     std::vector<SamplingRow> all;
-    for (const auto& [name, unused] : config_.stimuli) {
+    for (const std::string& name : ComparedStimuli()) {
       IAT_ASSIGN_OR_RETURN(const bool complete_here, SubsampleOne(name));
       complete = complete && complete_here;
       if (!complete) continue;
@@ -80,7 +80,7 @@ absl::StatusOr<bool> Pipeline::SubsampleAll() {
                            ReadSampling(ScoresFolder(name) / kTable));
       all.insert(all.end(), rows.begin(), rows.end());
     }
-    if (!complete || config_.stimuli.size() == 1) return absl::OkStatus();
+    if (!complete || ComparedStimuli().size() == 1) return absl::OkStatus();
     return WriteSampling(folder_ / "scores" / kTable, std::move(all));
   });
   if (!status.ok()) return status;

@@ -95,6 +95,11 @@ absl::StatusOr<std::vector<LayerPair>> MakeLayerPairs(
 }
 
 void CompareOptions::Describe(OptionVisitor& visitor) {
+  // Lists of free text are read as paths are.
+  visitor.Paths(
+      "stimuli", stimuli,
+      "[stimuli.NAME] tables on which animals are compared and subsampled; none: "
+      "all. Further sets may serve [calibrate], [neural] and [consistency]");
   visitor.Choices("layers", layers, LayerNames(),
                   "layers to compare; none: every layer the activation files hold");
   visitor.Choices("layer_pairs", layer_pairs, LayerPairNames(),

@@ -17,6 +17,9 @@
 namespace iat {
 
 struct CompareOptions {
+  // [stimuli.NAME] tables to compare on; none: all of them. Read by the run, not by
+  // RunCompare, which is given one set.
+  std::vector<std::string> stimuli;
   std::vector<std::string> layers;  // none: every layer the files hold
   // "same", "all" (every layer onto every layer), or "conv1->conv3", ...
   std::vector<std::string> layer_pairs = {"same"};
