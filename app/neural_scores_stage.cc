@@ -148,7 +148,7 @@ absl::Status Pipeline::Record() {
 
 absl::Status Pipeline::Neural(bool json) {
   std::vector<NeuralScoreRow> rows;
-  IAT_RETURN_IF_ERROR(Timed("neural", [&]() -> absl::Status {
+  const absl::Status status = Timed("neural", [&]() -> absl::Status {
     IAT_RETURN_IF_ERROR(RequireTables(!config_.neural.empty(), "neural"));
     for (const auto& [name, unused] : config_.neural) {
       IAT_ASSIGN_OR_RETURN(const bool recorded, Record(name));
@@ -157,8 +157,8 @@ absl::Status Pipeline::Neural(bool json) {
       rows.insert(rows.end(), own.begin(), own.end());
     }
     return absl::OkStatus();
-  }));
-  if (options_.dry_run) return absl::OkStatus();
+  });
+  if (!status.ok() || options_.dry_run) return status;
   IAT_RETURN_IF_ERROR(WriteNeuralScores(folder_ / "scores" / "neural.csv", rows));
   IAT_RETURN_IF_ERROR(WriteProvenance());
   const std::vector<NeuralSummaryLine> lines = SummariseNeuralScores(rows);
@@ -169,7 +169,7 @@ absl::Status Pipeline::Neural(bool json) {
 
 absl::Status Pipeline::Consistency() {
   std::vector<ConsistencyTable> tables;
-  IAT_RETURN_IF_ERROR(Timed("consistency", [&]() -> absl::Status {
+  const absl::Status status = Timed("consistency", [&]() -> absl::Status {
     IAT_RETURN_IF_ERROR(RequireTables(!config_.consistency.empty(), "consistency"));
     for (const auto& [name, options] : config_.consistency) {
       IAT_ASSIGN_OR_RETURN(const bool ready,
@@ -184,8 +184,8 @@ absl::Status Pipeline::Consistency() {
           MeasureConsistency(options, name, ModelFiles(options.activations)));
     }
     return absl::OkStatus();
-  }));
-  if (options_.dry_run) return absl::OkStatus();
+  });
+  if (!status.ok() || options_.dry_run) return status;
   IAT_RETURN_IF_ERROR(WriteConsistency(folder_ / "scores", tables));
   IAT_RETURN_IF_ERROR(WriteProvenance());
   std::fputs(ConsistencyText(tables).c_str(), stdout);
