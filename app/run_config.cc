@@ -119,11 +119,11 @@ absl::Status CheckNamed(const ConfigDocument& document, const std::string& table
 }
 
 absl::Status CheckStimuli(const ConfigDocument& document, const std::string& table,
-                          const std::string& stimuli,
+                          const std::string& key, const std::string& stimuli,
                           const std::map<std::string, ImageOptions>& all) {
   if (stimuli.empty() || all.contains(stimuli)) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      absl::StrCat(document.Place(table, ""), ": activations is \"", stimuli,
+      absl::StrCat(document.Place(table, ""), ": ", key, " is \"", stimuli,
                    "\", but there is no [stimuli.", stimuli, "]"));
 }
 
@@ -273,7 +273,8 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
   IAT_RETURN_IF_ERROR(At(document, "extraction", config.extraction.Validate()));
   IAT_RETURN_IF_ERROR(At(document, "compare", config.compare.Validate()));
   for (const std::string& name : config.compare.stimuli) {
-    IAT_RETURN_IF_ERROR(CheckStimuli(document, "compare", name, config.stimuli));
+    IAT_RETURN_IF_ERROR(
+        CheckStimuli(document, "compare", "stimuli", name, config.stimuli));
   }
   IAT_RETURN_IF_ERROR(CheckNamed(document, "neural", config.neural));
   IAT_RETURN_IF_ERROR(CheckNamed(document, "consistency", config.consistency));
@@ -317,12 +318,13 @@ absl::StatusOr<RunConfig> RunConfig::Load(const std::filesystem::path& path,
     for (const std::string& stimuli :
          {options.source == "simulated" ? options.simulation.activations : "",
           options.scores.activations}) {
-      IAT_RETURN_IF_ERROR(CheckStimuli(document, table, stimuli, config.stimuli));
+      IAT_RETURN_IF_ERROR(
+          CheckStimuli(document, table, "activations", stimuli, config.stimuli));
     }
   }
   for (const auto& [name, options] : config.consistency) {
     IAT_RETURN_IF_ERROR(CheckStimuli(document, absl::StrCat("consistency.", name),
-                                     options.activations, config.stimuli));
+                                     "activations", options.activations, config.stimuli));
   }
   return config;
 }
