@@ -72,4 +72,23 @@ Figure2Data MakeFigure2Data(const std::vector<SamplingCurve>& curves,
   return data;
 }
 
+void MarkSaturation(const std::vector<Saturation>& lines, const std::string& family,
+                    Figure2Data& figure) {
+  figure.saturation_rule = "95 % of the R\u00b2 at the largest size";
+  for (Figure2Curve& curve : figure.curves) {
+    for (const Saturation& line : lines) {
+      const TargetCurvesKey& key = line.key;
+      if (key.stimuli != figure.stimuli || key.family != family ||
+          key.axis != curve.axis || key.layer != curve.layer ||
+          key.stage != curve.stage || key.mapping != curve.mapping ||
+          key.num_target_units != curve.max_target_units ||
+          line.point.state != SaturationState::kSaturated) {
+        continue;
+      }
+      const SaturationSize& share = line.point.share;
+      curve.saturation = {share.size, share.low, share.high};
+    }
+  }
+}
+
 }  // namespace iat

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "report/figure2.h"
+#include "similarity/saturation.h"
 #include "similarity/subsample_summary.h"
 
 namespace iat {
@@ -17,6 +18,10 @@ namespace iat {
 Figure2Data MakeFigure2Data(const std::vector<SamplingCurve>& curves,
                             const std::string& family, const std::string& name,
                             const std::string& training);
+
+// Where the family's curves saturate by the 95 % rule; those that do not have no mark.
+void MarkSaturation(const std::vector<Saturation>& lines, const std::string& family,
+                    Figure2Data& figure);
 
 }  // namespace iat
 

@@ -116,9 +116,12 @@ absl::Status Pipeline::AddFigure2(ReportData& data) const {
     return absl::OkStatus();
   }
   const bool has_seeds = !config_.family.seeds.empty();
-  const Figure2Data figure =
-      MakeFigure2Data(SummariseSampling(*rows), has_seeds ? "seed" : "imported",
+  const std::string family = has_seeds ? "seed" : "imported";
+  Figure2Data figure =
+      MakeFigure2Data(SummariseSampling(*rows), family,
                       has_seeds ? "trained" : "imported", TrainingInWords(true));
+  IAT_ASSIGN_OR_RETURN(const std::vector<Saturation> saturations, Saturations());
+  MarkSaturation(saturations, family, figure);
   const fs::path figures = folder_ / "figures";
   IAT_RETURN_IF_ERROR(DrawFigure2(figure, figures, config_.report));
   IAT_ASSIGN_OR_RETURN(const std::string svg, ReadFile(figures / "figure-2.svg"));

@@ -39,7 +39,7 @@ for word in "$@"; do
   case $word in *.toml) config=$word ;; esac
 done
 case $config in
-  '' | runs/*) ;;
+  '' | runs/* | mouse.toml) ;;
   configs/quickstart.toml | mine.toml)
     small=()
     for setting in 'family.seeds=[0,1]' model.width=0.0625 images.count=96 \
@@ -48,8 +48,17 @@ case $config in
       compare.num_fit_stimuli=90 'compare.split_seeds=[0]'; do
       small+=(--set "$setting")
     done
-    if [ "$config" != mine.toml ]; then small+=(--set metrics.num_stimuli=100); fi
-    set -- "$1" "${small[@]}" "${@:2}"
+    if [ "$config" != mine.toml ]; then
+      for setting in metrics.num_stimuli=100 subsample.num_fit_stimuli=90 \
+        subsample.num_sizes=4 subsample.num_samples=1 \
+        'calibrate.split_seeds=[0]' calibrate.num_samples=1 scopes.animals=2; do
+        small+=(--set "$setting")
+      done
+    fi
+    # After the command, which may be two words.
+    words=1
+    if [ "$1" = neural ]; then words=2; fi
+    set -- "${@:1:words}" "${small[@]}" "${@:words + 1}"
     ;;
   *)
     case " $* " in *' --dry-run '*) ;; *) set -- "$@" --dry-run ;; esac
