@@ -32,7 +32,11 @@ std::vector<Pipeline::ExtractionTarget> Pipeline::ExtractionTargets() const {
   std::vector<ExtractionTarget> targets;
   for (const auto& [name, unused] : config_.stimuli) {
     targets.push_back({name, config_.extraction.scope, selected});
-    if (config_.scopes) targets.push_back({name, "layer", ScopeAnimals()});
+  }
+  if (config_.scopes) {
+    for (const std::string& name : ComparedStimuli()) {
+      targets.push_back({name, "layer", ScopeAnimals()});
+    }
   }
   return targets;
 }

@@ -275,6 +275,11 @@ absl::Status Pipeline::DrawAndWrite() {
   if (config_.subsample) IAT_RETURN_IF_ERROR(AddFigure2(data));
   IAT_ASSIGN_OR_RETURN(const auto calibration, CalibrationOfRun());
   if (calibration) {
+    for (const std::string& pair : calibration->left_out) {
+      data.warnings.push_back(absl::StrCat("figure 3 leaves out ", pair));
+    }
+  }
+  if (calibration && !calibration->calibrations.empty()) {
     const Figure3Data figure3 = MakeFigure3Data(*calibration);
     IAT_RETURN_IF_ERROR(DrawFigure3(figure3, figures, config_.report));
     IAT_ASSIGN_OR_RETURN(const std::string svg, ReadFile(figures / "figure-3.svg"));

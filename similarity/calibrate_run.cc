@@ -169,10 +169,10 @@ absl::StatusOr<Reliability> ReadReliability(const World& world) {
   return reliability;
 }
 
-// Every pair's curves, fitted. A pair without rows is a warning in words.
-absl::StatusOr<std::vector<Calibration>> FitPairs(const CalibrateOptions& options,
-                                                  const std::vector<SamplingRow>& rows,
-                                                  const std::vector<AreaPair>& pairs) {
+// Every pair's curves, fitted. A pair without a curve is left out and named.
+absl::Status FitPairs(const CalibrateOptions& options,
+                      const std::vector<SamplingRow>& rows,
+                      const std::vector<AreaPair>& pairs, CalibrationReport& report) {
   const std::vector<TargetCurves> curves = MakeTargetCurves(rows);
   const auto find = [&](const std::string& layer,
                         const std::string& stage) -> const TargetCurves* {
@@ -181,22 +181,22 @@ absl::StatusOr<std::vector<Calibration>> FitPairs(const CalibrateOptions& option
     }
     return nullptr;
   };
-  std::vector<Calibration> calibrations;
   for (const auto& [area, layer] : pairs) {
     const TargetCurves* models = find(layer, options.model_stage);
     const TargetCurves* animals = find(area, "recorded");
     if (models == nullptr || animals == nullptr) {
-      return absl::DataLossError(absl::StrCat(
-          "no sampling curve of ", models == nullptr ? "layer " : "area ",
-          models == nullptr ? layer : area,
+      report.left_out.push_back(absl::StrCat(
+          "area ", area, ", layer ", layer, ": no sampling curve of the ",
+          models == nullptr ? "networks" : "recorded animals",
           ": no neuron could be scored, or fewer than two sizes are common to all "
           "animals"));
+      continue;
     }
     IAT_ASSIGN_OR_RETURN(Calibration calibration,
                          Calibrate(*models, *animals, options.fit));
-    calibrations.push_back(std::move(calibration));
+    report.calibrations.push_back(std::move(calibration));
   }
-  return calibrations;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<AreaPair>> MatchLayers(const CalibrateOptions& options,
@@ -354,7 +354,7 @@ absl::StatusOr<std::optional<CalibrationReport>> RunCalibrate(
   }
   rows->insert(rows->end(), recorded_rows.begin(), recorded_rows.end());
   IAT_RETURN_IF_ERROR(WriteSampling(scores_folder / "calibrate.csv", *rows));
-  IAT_ASSIGN_OR_RETURN(report.calibrations, FitPairs(options, *rows, pairs));
+  IAT_RETURN_IF_ERROR(FitPairs(options, *rows, pairs, report));
   IAT_RETURN_IF_ERROR(
       WriteFileAtomically(scores_folder / "calibrate.json", CalibrationJson(report)));
   return report;
@@ -374,6 +374,7 @@ absl::StatusOr<CalibrationReport> ReadCalibration(const CalibrateOptions& option
     for (const auto& match : json.at("matches")) {
       pairs.push_back({match.at("area"), match.at("layer")});
     }
+    for (const auto& pair : json.at("left_out")) report.left_out.push_back(pair);
     for (const auto& match : json.at("area_match")) {
       report.matches.push_back(
           {match.at("area"), match.at("layer"),
@@ -387,7 +388,7 @@ absl::StatusOr<CalibrationReport> ReadCalibration(const CalibrateOptions& option
   }
   IAT_ASSIGN_OR_RETURN(const std::vector<SamplingRow> rows,
                        ReadSampling(scores_folder / "calibrate.csv"));
-  IAT_ASSIGN_OR_RETURN(report.calibrations, FitPairs(options, rows, pairs));
+  IAT_RETURN_IF_ERROR(FitPairs(options, rows, pairs, report));
   return report;
 }
 

@@ -169,6 +169,9 @@ std::string CalibrationText(const CalibrationReport& report) {
   for (const Calibration& calibration : report.calibrations) {
     AppendReasons(calibration, text);
   }
+  for (const std::string& pair : report.left_out) {
+    absl::StrAppend(&text, "left out: ", pair, "\n");
+  }
   return text;
 }
 
@@ -181,6 +184,7 @@ std::string CalibrationJson(const CalibrationReport& report) {
     matches.push_back(MatchJson(calibration, report.options));
   }
   json["matches"] = matches;
+  json["left_out"] = report.left_out;
   Json areas = Json::array();
   for (const AreaMatch& match : report.matches) {
     areas.push_back({{"area", match.area},

@@ -12,6 +12,7 @@
 //                 spread), or with the words of its refusal; neuron_to_unit_ratio (value,
 //                 low, high), rms_distance, at_edge; needed_neurons (state, share,
 //                 within, largest_size, largest_r2); no_interval_because; warnings
+//   left_out      pairs of area and layer that have no curve, in words
 //   area_match    R2 of every layer's map onto every area, where layers were chosen by it
 // Numbers that are not there are null.
 
@@ -34,7 +35,8 @@ struct AreaMatch {
 
 struct CalibrationReport {
   std::vector<Calibration> calibrations;
-  std::vector<AreaMatch> matches;  // none where layers were given
+  std::vector<std::string> left_out;  // pairs of area and layer without a curve, in words
+  std::vector<AreaMatch> matches;     // none where layers were given
   CalibrationOptions options;
   std::string noise_correction = "none";
   bool simulated = false;
