@@ -153,10 +153,12 @@ absl::Status Pipeline::Neural(bool json) {
 
 absl::Status Pipeline::ScoreRecordings() {
   std::vector<NeuralScoreRow> rows;
+  bool any = false;
   const absl::Status status = Timed("neural", [&]() -> absl::Status {
     IAT_RETURN_IF_ERROR(RequireTables(!config_.neural.empty(), "neural"));
     for (const auto& [name, options] : config_.neural) {
       if (options.scores.directions.empty()) continue;
+      any = true;
       IAT_ASSIGN_OR_RETURN(const bool recorded, Record(name));
       if (!recorded) continue;
       IAT_ASSIGN_OR_RETURN(const std::vector<NeuralScoreRow> own, ScoreRecording(name));
@@ -164,14 +166,15 @@ absl::Status Pipeline::ScoreRecordings() {
     }
     return absl::OkStatus();
   });
-  if (!status.ok() || options_.dry_run) return status;
+  if (!status.ok() || options_.dry_run || !any) return status;
   IAT_RETURN_IF_ERROR(WriteNeuralScores(folder_ / "scores" / "neural.csv", rows));
   return WriteProvenance();
 }
 
 absl::Status Pipeline::PrintNeural(bool json) const {
-  IAT_ASSIGN_OR_RETURN(const std::vector<NeuralScoreRow> rows,
-                       ReadNeuralScores(folder_ / "scores" / "neural.csv"));
+  const fs::path table = folder_ / "scores" / "neural.csv";
+  if (!fs::exists(table)) return absl::OkStatus();
+  IAT_ASSIGN_OR_RETURN(const std::vector<NeuralScoreRow> rows, ReadNeuralScores(table));
   if (rows.empty()) return absl::OkStatus();
   const std::vector<NeuralSummaryLine> lines = SummariseNeuralScores(rows);
   std::fputs((json ? NeuralSummaryJson(lines) : NeuralSummaryText(lines)).c_str(),
