@@ -161,8 +161,15 @@ class Legend {
         continue;
       }
       if (entry.style.line && !entry.mark) {
-        absl::StrAppend(&script, "  set arrow from ", page.At(x, y), " to ",
-                        page.At(end, y), " nohead ", Line(entry.style), " front\n");
+        // gnuplot's arrows have no dashes in SVG.
+        const int num_strokes = entry.style.dashed ? 3 : 1;
+        const double stroke = (end - x) / (1.5 * num_strokes - 0.5);
+        for (int k = 0; k < num_strokes; ++k) {
+          const double begin = x + 1.5 * stroke * k;
+          absl::StrAppend(&script, "  set arrow from ", page.At(begin, y), " to ",
+                          page.At(begin + stroke, y), " nohead ", Line(entry.style),
+                          " front\n");
+        }
       }
       if (entry.style.point_type > 0) {
         absl::StrAppend(&script, "  set label '' at ", page.At((x + end) / 2, y),
