@@ -43,6 +43,7 @@ figcaption { margin-top: .6rem; max-width: 52rem; }
 table { border-collapse: collapse; margin: .3rem 0 1rem; font-variant-numeric: tabular-nums; font-size: .9rem; }
 th, td { padding: .35rem .8rem .35rem 0; text-align: left; vertical-align: top;
   border-bottom: 1px solid var(--rule); white-space: nowrap; }
+tbody th { white-space: normal; min-width: 6rem; max-width: 22rem; }
 thead th { white-space: normal; min-width: 7rem; vertical-align: bottom; }
 td .interval { display: block; color: var(--soft); font-size: .85em; }
 td.text { white-space: normal; overflow-wrap: anywhere; min-width: 12rem; }

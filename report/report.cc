@@ -466,7 +466,7 @@ absl::StatusOr<std::string> ReportHtml(const ReportData& data) {
   return PageHtml(
       absl::StrCat(data.title, ": inter-animal transforms"), data.title,
       "Inter-animal transforms: how well one animal's responses map onto another's",
-      absl::StrCat(AlertsHtml(data), SummaryHtml(data), VerdictsHtml(data.verdicts),
+      absl::StrCat(AlertsHtml(data), VerdictsHtml(data.verdicts), SummaryHtml(data),
                    FigureHtml(data.figure1, svg), TablesHtml(data.figure1), figures,
                    FurtherTablesHtml(data.tables), TrainingHtml(data.training),
                    RunHtml(data)));
