@@ -14,8 +14,8 @@ namespace iat {
 namespace {
 
 auto CurveKey(const SamplingRow& row) {
-  return std::make_tuple(row.score.stimuli, FamilyOf(row.score.target_animal),
-                         row.axis, row.score.target_layer, row.score.target_stage,
+  return std::make_tuple(row.score.stimuli, FamilyOf(row.score.target_animal), row.axis,
+                         row.score.target_layer, row.score.target_stage,
                          row.score.target_scope, row.score.mapping);
 }
 using Key = decltype(CurveKey(SamplingRow()));
