@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""A whole ridge curve: ours from shared work against scikit-learn refitting every point.
+
+    python3 benchmarks/similarity/compare_curves_with_sklearn.py BUILD_FOLDER
+
+For each axis runs `subsample_benchmark` (12 sizes x 10 subsamples, one thread) and, on
+arrays of the same shapes, scikit-learn's RidgeCV(alpha_per_target=True) with as many
+penalties on every point of the first --samples subsamples, scaled to ten. Both choose a
+penalty for each target by leave-one-out inside the subset; ours takes its test scores
+too. Prints CPU seconds of both and their ratio.
+"""
+
+import argparse
+import os
+import pathlib
+import re
+import subprocess
+import time
+
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+import numpy as np  # noqa: E402  after the thread count is fixed
+from sklearn.linear_model import RidgeCV  # noqa: E402
+
+NUM_SIZES, NUM_SAMPLES, NUM_PENALTIES = 12, 10, 20
+# axis, fit stimuli, test stimuli, source units, target units
+WORLDS = [("units", 4000, 1000, 1152, 128), ("stimuli", 4000, 1000, 256, 256)]
+
+
+def log_sizes(smallest, most):
+    return np.unique(np.round(np.geomspace(smallest, most, NUM_SIZES)).astype(int))
+
+
+def refit(axis, num_fit, num_test, num_source, num_target, samples):
+    rng = np.random.default_rng(0)
+    latent = rng.normal(size=(num_fit + num_test, 60)) * np.arange(1, 61) ** -0.5
+    mix = lambda p: np.maximum(latent @ rng.normal(size=(60, p)), 0)  # noqa: E731
+    x, y = mix(num_source), mix(num_target)
+    start = time.process_time()
+    for _ in range(samples):
+        most = num_fit if axis == "stimuli" else num_source
+        order = rng.permutation(most)
+        for size in log_sizes(8 if axis == "stimuli" else 4, most):
+            rows = order[:size] if axis == "stimuli" else np.arange(num_fit)
+            columns = order[:size] if axis == "units" else np.arange(num_source)
+            fit = x[np.ix_(rows, columns)]
+            centred = fit - fit.mean(0)
+            scale = (centred ** 2).sum() / len(columns)
+            model = RidgeCV(alphas=scale * np.geomspace(1e-6, 1e4, NUM_PENALTIES),
+                            alpha_per_target=True)
+            model.fit(fit, y[rows])
+            model.predict(x[num_fit:, columns])
+    return (time.process_time() - start) * NUM_SAMPLES / samples
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("build_folder", type=pathlib.Path)
+    parser.add_argument("--samples", type=int, default=1)
+    options = parser.parse_args()
+    program = options.build_folder / "benchmarks/similarity/subsample_benchmark"
+    for world in WORLDS:
+        printed = subprocess.run(
+            [program, *map(str, world), str(NUM_SIZES), str(NUM_SAMPLES), "1"],
+            check=True, capture_output=True, text=True).stdout
+        print(printed, end="")
+        ours = float(re.search(r"nested +([0-9.]+) CPU s", printed).group(1))
+        theirs = refit(*world, options.samples)
+        print(f"sklearn   {theirs:9.2f} CPU s  {theirs / ours:6.1f} times", flush=True)
+
+
+if __name__ == "__main__":
+    main()
