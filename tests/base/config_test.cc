@@ -151,6 +151,7 @@ TEST(ConfigTest, UnsetVariablesAndBrokenTomlAreNamed) {
             "c.toml:2: compare.paths is \"${IAT_NOT_SET}/x\": environment variable "
             "IAT_NOT_SET is not set; export IAT_NOT_SET=...");
   EXPECT_THAT(ErrorOf("[compare\n"), HasSubstr("c.toml:1: not TOML: "));
+  EXPECT_THAT(ErrorOf("[%"), HasSubstr("c.toml:1: not TOML: "));
 }
 
 TEST(ConfigTest, ListsNamedTables) {
