@@ -362,24 +362,25 @@ std::string CurveChartScript(const CurveChart& chart, const FigureOptions& optio
   const double panel_mm =
       (options.width_mm - kLeftMm - kRightMm - kGapMm * (chart.num_columns - 1)) /
       chart.num_columns;
-  std::string script = absl::StrCat(
-      GnuplotComment(chart.caption), "#\n# gnuplot 5.4 or newer: `gnuplot ", chart.name,
-      ".gp` here reads ", chart.name, ".csv and writes\n# ", chart.name, ".svg and ",
-      chart.name, ".pdf. Colours: Okabe & Ito.\n\ndata = '", chart.name,
-      ".csv'\n"
-      "set encoding utf8\n"
-      "set datafile separator comma\n"
-      "set datafile columnheaders\n"
-      "set datafile missing 'nan'\n\n"
-      "# The x of a row of this panel and curve; no point otherwise.\n"
-      "at(p, c) = strcol('panel') eq p && strcol('curve') eq c && \\\n"
-      "    strcol('kind') eq 'curve' ? column('x') : NaN\n\n"
-      "set border 3 lw 0.8\n"
-      "set tics nomirror out scale 0.6\n"
-      "set grid ytics back lt 1 dt solid lw 0.6 lc rgb '#DDDDDD'\n"
-      "set minussign\n"
-      "unset key\n",
-      BeginDrawing(chart.name, page));
+  std::string script =
+      absl::StrCat(GnuplotComment(chart.caption), "#\n# gnuplot 5.4 or newer: `gnuplot ",
+                   chart.name, ".gp` here reads ", chart.name, ".csv and writes\n# ",
+                   chart.name, ".svg, .png and ", chart.name,
+                   ".pdf. Colours: Okabe & Ito.\n\ndata = '", chart.name,
+                   ".csv'\n"
+                   "set encoding utf8\n"
+                   "set datafile separator comma\n"
+                   "set datafile columnheaders\n"
+                   "set datafile missing 'nan'\n\n"
+                   "# The x of a row of this panel and curve; no point otherwise.\n"
+                   "at(p, c) = strcol('panel') eq p && strcol('curve') eq c && \\\n"
+                   "    strcol('kind') eq 'curve' ? column('x') : NaN\n\n"
+                   "set border 3 lw 0.8\n"
+                   "set tics nomirror out scale 0.6\n"
+                   "set grid ytics back lt 1 dt solid lw 0.6 lc rgb '#DDDDDD'\n"
+                   "set minussign\n"
+                   "unset key\n",
+                   BeginDrawing(chart.name, page));
   if (chart.simulated) {
     absl::StrAppend(&script, "  set label '{/:Bold SIMULATED DATA}' at ",
                     page.At(options.width_mm / 2, kTopMm + kSimulatedMm / 2),

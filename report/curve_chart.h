@@ -4,7 +4,7 @@
 //   NAME.csv   every point and interval end that is drawn: panel, curve, kind, x, y, low,
 //              high; kind is "curve", or "mark" for a mark on the axis (x, low and high)
 //   NAME.gp    the gnuplot script (5.4 or newer) that draws them
-//   NAME.svg, NAME.pdf
+//   NAME.svg, NAME.pdf, NAME.png
 //
 // Nothing is estimated here. Panels of one row share their y axis, and are labelled by
 // letters in reading order. Text is 8 points whatever the width; made for widths from 85
@@ -109,7 +109,7 @@ absl::Status ValidateCurveChart(const CurveChart& chart);
 std::string CurveChartCsv(const CurveChart& chart);
 std::string CurveChartScript(const CurveChart& chart, const FigureOptions& options);
 
-// Writes the four files, each whole or not at all.
+// Writes the five files, each whole or not at all.
 absl::Status DrawCurveChart(const CurveChart& chart, const std::filesystem::path& folder,
                             const FigureOptions& options);
 

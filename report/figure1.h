@@ -4,7 +4,7 @@
 //   figure-1.csv   every point, mean and interval end that is drawn
 //   figure-1.gp    the gnuplot script (5.4 or newer) that draws them:
 //                  `gnuplot figure-1.gp` in that folder makes the pictures again
-//   figure-1.svg, figure-1.pdf
+//   figure-1.svg, figure-1.pdf, figure-1.png
 //
 // Nothing is estimated here: means and intervals come in ready-made. One column a
 // mapping and stage, small points for ordered pairs of animals, a large mark for
@@ -108,7 +108,7 @@ std::string Figure1Script(const Figure1Data& data, const FigureOptions& options)
 // One paragraph, without "Figure 1".
 std::string Figure1Caption(const Figure1Data& data);
 
-// Writes the four files, each whole or not at all, the script and data first.
+// Writes the five files, each whole or not at all, the script and data first.
 // Same data, same bytes; but cairo from 1.18 on keeps the time of drawing in a
 // compressed part of the PDF, out of reach, and there the PDF alone differs.
 absl::Status DrawFigure1(const Figure1Data& data, const std::filesystem::path& folder,

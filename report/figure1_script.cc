@@ -450,7 +450,7 @@ std::string Figure1Script(const Figure1Data& data, const FigureOptions& options)
       GnuplotComment(Figure1Caption(data)),
       "#\n# gnuplot 5.4 or newer: `gnuplot figure-1.gp` here reads figure-1.csv and "
       "writes\n"
-      "# figure-1.svg and figure-1.pdf. Colours: Okabe & Ito.\n\n"
+      "# figure-1.svg, figure-1.pdf and figure-1.png. Colours: Okabe & Ito.\n\n"
       "data = 'figure-1.csv'\n"
       "set encoding utf8\n"
       "set datafile separator comma\n"

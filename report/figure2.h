@@ -80,7 +80,7 @@ absl::Status ValidateFigure2(const Figure2Data& data);
 // One paragraph, without "Figure 2".
 std::string Figure2Caption(const Figure2Data& data);
 
-// Draws figure-2.svg, .pdf, .csv and .gp, each whole or not at all.
+// Draws figure-2.svg, .pdf, .png, .csv and .gp, each whole or not at all.
 absl::Status DrawFigure2(const Figure2Data& data, const std::filesystem::path& folder,
                          const FigureOptions& options);
 

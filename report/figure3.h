@@ -8,7 +8,7 @@
 // A curve whose fit was refused is not drawn; the panel's heading says so, and the
 // caption in full. Simulated animals are called so in large letters in the figure.
 //
-// Files    figure-3.csv, .gp, .svg, .pdf (report/curve_chart.h).
+// Files    figure-3.csv, .gp, .svg, .pdf, .png (report/curve_chart.h).
 //
 // Example:
 //   IAT_RETURN_IF_ERROR(DrawFigure3(data, run_folder / "figures", options));

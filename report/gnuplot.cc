@@ -90,7 +90,7 @@ absl::StatusOr<std::string> ReadPicture(const std::filesystem::path& path,
   if (!picture.ok() || picture->empty()) {
     return absl::InternalError(absl::StrCat(
         program, " ended without an error but left no ", path.filename().string(),
-        "; was it built with its svg and pdfcairo terminals? (`", program,
+        "; was it built with its svg, pdfcairo and pngcairo terminals? (`", program,
         " -e \"set terminal\"` lists them)"));
   }
   return picture;
@@ -180,10 +180,13 @@ absl::Status DrawWithGnuplot(const std::string& program,
                        ReadPicture(drawing.path() / (name + ".svg"), program));
   IAT_ASSIGN_OR_RETURN(std::string pdf,
                        ReadPicture(drawing.path() / (name + ".pdf"), program));
+  IAT_ASSIGN_OR_RETURN(const std::string png,
+                       ReadPicture(drawing.path() / (name + ".png"), program));
   IAT_RETURN_IF_ERROR(WriteFileAtomically(folder / (name + ".csv"), csv));
   IAT_RETURN_IF_ERROR(WriteFileAtomically(folder / (name + ".gp"), script));
   IAT_RETURN_IF_ERROR(
       WriteFileAtomically(folder / (name + ".pdf"), WithoutDate(std::move(pdf))));
+  IAT_RETURN_IF_ERROR(WriteFileAtomically(folder / (name + ".png"), png));
   return WriteFileAtomically(folder / (name + ".svg"), svg);
 }
 

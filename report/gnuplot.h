@@ -21,9 +21,9 @@ namespace iat {
 absl::Status RunGnuplot(const std::string& program, const std::filesystem::path& folder,
                         const std::string& script);
 
-// Draws a figure: runs `script`, which reads NAME.csv and writes NAME.svg and NAME.pdf,
-// and puts NAME.csv, NAME.gp, NAME.pdf and NAME.svg into `folder`, each whole or not at
-// all; where drawing fails all four stay as they were. Errors as RunGnuplot's, and
+// Draws a figure: runs `script`, which reads NAME.csv and writes NAME.svg, NAME.pdf and
+// NAME.png, and puts those, NAME.csv and NAME.gp into `folder`, each whole or not at
+// all; where drawing fails all five stay as they were. Errors as RunGnuplot's, and
 // Internal where a picture is missing.
 absl::Status DrawWithGnuplot(const std::string& program,
                              const std::filesystem::path& folder, const std::string& name,

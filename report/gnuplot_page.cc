@@ -43,8 +43,11 @@ std::string BeginDrawing(const std::string& name, const GnuplotPage& page) {
   constexpr double kPixelsPerPoint = 96.0 / 72;
   constexpr double kFontPoints = 8;
   constexpr double kLargeFontPoints = 10;
+  // Of the PNG, for slides and manuscripts; gnuplot's own pixels are those of
+  // kPixelsPerMm.
+  constexpr double kPngScale = 300.0 / 96;
   return absl::StrCat(
-      "\ndo for [format in 'svg pdf'] {\n  if (format eq 'svg') {\n",
+      "\ndo for [format in 'svg pdf png'] {\n  if (format eq 'svg') {\n",
       absl::StrFormat(
           "    set terminal svg enhanced size %d,%d font 'Helvetica,%.4g' "
           "background rgb 'white' name '%s'\n"
@@ -52,13 +55,21 @@ std::string BeginDrawing(const std::string& name, const GnuplotPage& page) {
           std::lround(page.width() * kPixelsPerMm),
           std::lround(page.height() * kPixelsPerMm), kFontPoints * kPixelsPerPoint,
           absl::StrReplaceAll(name, {{"-", ""}}), kLargeFontPoints * kPixelsPerPoint),
+      "  } else { if (format eq 'png') {\n",
+      absl::StrFormat("    set terminal pngcairo enhanced size %d,%d font 'Helvetica,%g' "
+                      "fontscale %.5g linewidth %.5g pointscale %.5g background rgb "
+                      "'white'\n"
+                      "    large = 'Helvetica,%g'\n",
+                      std::lround(page.width() * kPixelsPerMm * kPngScale),
+                      std::lround(page.height() * kPixelsPerMm * kPngScale), kFontPoints,
+                      kPngScale, kPngScale, kPngScale, kLargeFontPoints),
       "  } else {\n",
       absl::StrFormat("    set terminal pdfcairo enhanced size %.5gcm,%.5gcm font "
                       "'Helvetica,%g' background rgb 'white'\n"
                       "    large = 'Helvetica,%g'\n",
                       page.width() / 10, page.height() / 10, kFontPoints,
                       kLargeFontPoints),
-      "  }\n  set output '", name, ".'.format\n  set multiplot\n");
+      "  }}\n  set output '", name, ".'.format\n  set multiplot\n");
 }
 
 std::string EndDrawing() { return "  unset multiplot\n  unset output\n}\n"; }

@@ -33,9 +33,10 @@ std::string GnuplotColour(uint32_t colour);
 // Comment lines no longer than the eye likes.
 std::string GnuplotComment(absl::string_view text);
 
-// Between these two stands what is drawn, once for NAME.svg and once for NAME.pdf: a loop
-// over the terminals, with fonts of the same size on paper (`large` is the larger one)
-// and a multiplot begun.
+// Between these two stands what is drawn, once for each of NAME.svg, NAME.pdf and
+// NAME.png (300 dots an inch): a loop over the terminals, with fonts of the same size on
+// paper
+// (`large` is the larger one) and a multiplot begun.
 std::string BeginDrawing(const std::string& name, const GnuplotPage& page);
 std::string EndDrawing();
 

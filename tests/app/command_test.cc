@@ -253,7 +253,7 @@ TEST_F(CommandTest, SubsamplingIsOnWithItsTableAndEndsInFigure2) {
   EXPECT_THAT(result.err, HasSubstr("40 of 40 curves complete and unchanged"));
   ASSERT_EQ(RunCommand({"compare", config_, "--out", run_}).exit_code, 0);
   ASSERT_EQ(RunCommand({"report", run_}).exit_code, 0);
-  for (const char* extension : {"svg", "pdf", "csv", "gp"}) {
+  for (const char* extension : {"svg", "pdf", "png", "csv", "gp"}) {
     EXPECT_TRUE(
         fs::exists(fs::path(run_) / "figures" / absl::StrCat("figure-2.", extension)));
   }

@@ -185,15 +185,16 @@ class Figure1DrawTest : public ::testing::Test {
   TemporaryFolder folder_;
 };
 
-TEST_F(Figure1DrawTest, LeavesFourWholeFilesWithEveryLabel) {
+TEST_F(Figure1DrawTest, LeavesFiveWholeFilesWithEveryLabel) {
   const Figure1Data data = MadeUpFigure1();
   const absl::Status status = DrawFigure1(data, folder_.path(), {});
   ASSERT_TRUE(status.ok()) << status;
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_.path()), {}), 4)
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_.path()), {}), 5)
       << "something temporary was left";
   EXPECT_EQ(Read("figure-1.csv"), Figure1Csv(data));
   EXPECT_EQ(Read("figure-1.gp"), Figure1Script(data, {}));
   EXPECT_EQ(Read("figure-1.pdf").substr(0, 5), "%PDF-");
+  EXPECT_EQ(Read("figure-1.png").substr(1, 3), "PNG");
   const std::string svg = Read("figure-1.svg");
   EXPECT_EQ(MarkupProblem(svg), "");
   for (const std::string label :
@@ -331,7 +332,7 @@ TEST_F(Figure1DrawTest, FailuresLeaveTheOldFigureAndNoLitter) {
   EXPECT_EQ(Read("figures/figure-1.csv"), Figure1Csv(Small()));
   EXPECT_EQ(
       std::distance(std::filesystem::directory_iterator(folder_.path() / "figures"), {}),
-      4);
+      5);
 }
 
 }  // namespace

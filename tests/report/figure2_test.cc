@@ -97,7 +97,7 @@ class Figure2DrawTest : public ::testing::Test {
   // A copy to look at, where KEEP_FIGURES names a folder.
   void Keep(const std::string& name) {
     if (const char* keep = std::getenv("KEEP_FIGURES")) {
-      for (const char* extension : {".svg", ".pdf", ".gp", ".csv"}) {
+      for (const char* extension : {".svg", ".pdf", ".png", ".gp", ".csv"}) {
         ASSERT_TRUE(WriteFileAtomically(std::filesystem::path(keep) / (name + extension),
                                         Read(absl::StrCat("figure-2", extension)))
                         .ok());
@@ -107,11 +107,11 @@ class Figure2DrawTest : public ::testing::Test {
   TemporaryFolder folder_;
 };
 
-TEST_F(Figure2DrawTest, LeavesFourWholeFilesWithEveryNumberAndLabel) {
+TEST_F(Figure2DrawTest, LeavesFiveWholeFilesWithEveryNumberAndLabel) {
   const Figure2Data data = MadeUpFigure2();
   Draw(data);
   Keep("whole");
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_.path()), {}), 4)
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_.path()), {}), 5)
       << "something temporary was left";
   EXPECT_EQ(Read("figure-2.pdf").substr(0, 5), "%PDF-");
   const std::string svg = Read("figure-2.svg");
