@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "app/pipeline.h"
 #include "base/progress.h"
-#include "base/rank.h"
 #include "base/sampling_table.h"
 #include "base/status.h"
 #include "base/workers.h"
@@ -47,13 +46,7 @@ absl::StatusOr<bool> Pipeline::CalibrateAll() {
     }
     Progress progress("calibrate", "cells",
                       options_.quiet ? Progress::Style::kQuiet : Progress::Style::kAuto);
-    CompareControl control;
-    control.jobs = options_.jobs;
-    control.stop = &StopRequested();
-    control.progress = [&](int64_t done, int64_t total, const std::string& line) {
-      progress.Update(static_cast<double>(done), static_cast<double>(total), line);
-    };
-    IAT_ASSIGN_OR_RETURN(control.rank, RankFromEnvironment());
+    IAT_ASSIGN_OR_RETURN(const CompareControl control, MakeControl(progress));
     IAT_ASSIGN_OR_RETURN(
         const std::optional<CalibrationReport> report,
         RunCalibrate(*config_.calibrate, input, ScoresFolder(input.stimuli), control));

@@ -14,7 +14,7 @@ class App;
 namespace iat {
 
 struct CommandOption {
-  // "-h", "--help"; the placeholder of a positional argument, "CONFIG".
+  // "-h" and "--help", or what stands for a positional argument: "CONFIG".
   std::vector<std::string> names;
   bool positional = false;
   bool required = false;

@@ -23,12 +23,7 @@ absl::Status Pipeline::MeasureMetrics() {
       Progress progress(
           "metrics", "taps",
           options_.quiet ? Progress::Style::kQuiet : Progress::Style::kAuto);
-      CompareControl control;
-      control.jobs = options_.jobs;
-      control.stop = &StopRequested();
-      control.progress = [&](int64_t done, int64_t total, const std::string& line) {
-        progress.Update(static_cast<double>(done), static_cast<double>(total), line);
-      };
+      IAT_ASSIGN_OR_RETURN(const CompareControl control, MakeControl(progress));
       IAT_RETURN_IF_ERROR(
           RunMetricCompare(*config_.metrics, input, ScoresFolder(name), control)
               .status());

@@ -28,6 +28,7 @@
 #include "app/probe_commands.h"
 #include "app/run_config.h"
 #include "base/file.h"
+#include "base/progress.h"
 #include "images/packed_set.h"
 #include "neural/neural_score_table.h"
 #include "report/report.h"
@@ -140,6 +141,8 @@ class Pipeline {
   std::filesystem::path ScoresFolder(const std::string& stimuli_name) const;
   // compare.stimuli, or all.
   std::vector<std::string> ComparedStimuli() const;
+  // Jobs, stop, rank, and a line of `progress` (which must outlive it) after every cell.
+  absl::StatusOr<CompareControl> MakeControl(Progress& progress) const;
   CompareInput MakeCompareInput(const std::string& stimuli_name) const;
   // True once the tables are written; false in a dry run, or with other ranks at work.
   absl::StatusOr<bool> CompareOne(const std::string& stimuli_name);

@@ -73,6 +73,17 @@ CompareInput Pipeline::MakeCompareInput(const std::string& stimuli_name) const {
   return input;
 }
 
+absl::StatusOr<CompareControl> Pipeline::MakeControl(Progress& progress) const {
+  CompareControl control;
+  control.jobs = options_.jobs;
+  control.stop = &StopRequested();
+  control.progress = [&progress](int64_t done, int64_t total, const std::string& line) {
+    progress.Update(static_cast<double>(done), static_cast<double>(total), line);
+  };
+  IAT_ASSIGN_OR_RETURN(control.rank, RankFromEnvironment());
+  return control;
+}
+
 absl::StatusOr<bool> Pipeline::CompareOne(const std::string& stimuli_name) {
   const CompareInput input = MakeCompareInput(stimuli_name);
   for (const auto& family : input.families) {
@@ -101,13 +112,7 @@ absl::StatusOr<bool> Pipeline::CompareOne(const std::string& stimuli_name) {
   }
   Progress progress("compare", "cells",
                     options_.quiet ? Progress::Style::kQuiet : Progress::Style::kAuto);
-  CompareControl control;
-  control.jobs = options_.jobs;
-  control.stop = &StopRequested();
-  control.progress = [&](int64_t done, int64_t total, const std::string& line) {
-    progress.Update(static_cast<double>(done), static_cast<double>(total), line);
-  };
-  IAT_ASSIGN_OR_RETURN(control.rank, RankFromEnvironment());
+  IAT_ASSIGN_OR_RETURN(const CompareControl control, MakeControl(progress));
   IAT_ASSIGN_OR_RETURN(
       const CompareResult result,
       RunCompare(config_.compare, input, ScoresFolder(stimuli_name), control));

@@ -8,7 +8,6 @@
 #include "app/pipeline.h"
 #include "base/file.h"
 #include "base/progress.h"
-#include "base/rank.h"
 #include "base/status.h"
 #include "base/workers.h"
 #include "report/figure2.h"
@@ -50,13 +49,7 @@ absl::StatusOr<bool> Pipeline::SubsampleOne(const std::string& stimuli_name) {
   }
   Progress progress("subsample", "curves",
                     options_.quiet ? Progress::Style::kQuiet : Progress::Style::kAuto);
-  CompareControl control;
-  control.jobs = options_.jobs;
-  control.stop = &StopRequested();
-  control.progress = [&](int64_t done, int64_t total, const std::string& line) {
-    progress.Update(static_cast<double>(done), static_cast<double>(total), line);
-  };
-  IAT_ASSIGN_OR_RETURN(control.rank, RankFromEnvironment());
+  IAT_ASSIGN_OR_RETURN(const CompareControl control, MakeControl(progress));
   IAT_ASSIGN_OR_RETURN(const SubsampleResult result,
                        RunSubsample(*config_.subsample, input, table, control));
   if (!result.complete) {
