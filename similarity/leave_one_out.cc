@@ -11,8 +11,9 @@
 namespace iat {
 namespace {
 
-// Rows of Z that are worked on at a time: 512 x 256 doubles are 1 MiB.
+// Rows of Z and targets that are worked on at a time: 512 x 256 doubles are 1 MiB.
 constexpr Eigen::Index kRowTile = 512;
+constexpr Eigen::Index kTargetTile = 256;
 
 // Where the training error is a smaller share of the variance, float32 residuals are
 // too coarse to choose a penalty by.
@@ -28,40 +29,61 @@ using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
 // Z and the centred target in the precision that errors are computed in.
 template <typename Scalar>
 struct ErrorProblem {
-  Matrix<Scalar> z, target;
+  const Matrix<Scalar>& z;
+  const Matrix<Scalar> target;
 };
 
-// Squared residuals at one penalty of the targets in `columns`, summed with each
-// column of `weights` (stimuli x any number): columns x that number.
+// (target - mean) * factor, a column at a time.
 template <typename Scalar>
-Eigen::MatrixXd WeightedErrors(const RidgeCoordinates& source,
-                               const ErrorProblem<Scalar>& problem,
-                               const Eigen::MatrixXd& projected,
-                               const std::vector<Eigen::Index>& columns, double penalty,
+Matrix<Scalar> Centred(const TargetView& target, const Eigen::RowVectorXd& factor) {
+  const Eigen::Index n = target.values.rows();
+  Matrix<Scalar> centred(n, target.values.cols());
+  for (Eigen::Index j = 0; j < centred.cols(); ++j) {
+    const double* from = target.values.col(j).data();
+    Scalar* to = centred.col(j).data();
+    const double mean = target.mean(j), scale = factor(j);
+    for (Eigen::Index i = 0; i < n; ++i) {
+      to[i] = static_cast<Scalar>((from[i] - mean) * scale);
+    }
+  }
+  return centred;
+}
+
+// Squared residuals of the targets in `columns`, each fitted by its own column of
+// `coefficients`, summed with each column of `weights` (stimuli x any number): columns x
+// that number.
+template <typename Scalar>
+Eigen::MatrixXd WeightedErrors(const ErrorProblem<Scalar>& problem,
+                               const Matrix<Scalar>& coefficients,
+                               const std::vector<Eigen::Index>& columns,
                                const Matrix<Scalar>& weights) {
   const Eigen::Index n = problem.z.rows(), r = problem.z.cols();
-  const Eigen::Index m = static_cast<Eigen::Index>(columns.size());
-  const Matrix<Scalar> coefficients =
-      source.Solve(penalty, projected(Eigen::all, columns)).template cast<Scalar>();
-  Eigen::MatrixXd errors = Eigen::MatrixXd::Zero(m, weights.cols());
-  Matrix<Scalar> squares = Matrix<Scalar>::Zero(kRowTile, m);  // stays 0 without an axis
-  Matrix<Scalar> sums(m, weights.cols());
-  for (Eigen::Index first = 0; first < n; first += kRowTile) {
-    const Eigen::Index rows = std::min(kRowTile, n - first);
-    if (r > 0) {
-      MultiplyTile(false, rows, m, r, problem.z.data() + first, n, coefficients.data(), r,
-                   squares.data(), kRowTile);
+  const Eigen::Index num_columns = static_cast<Eigen::Index>(columns.size());
+  Eigen::MatrixXd errors = Eigen::MatrixXd::Zero(num_columns, weights.cols());
+  Matrix<Scalar> squares(kRowTile, std::min(kTargetTile, num_columns));
+  Matrix<Scalar> sums(squares.cols(), weights.cols());
+  for (Eigen::Index begin = 0; begin < num_columns; begin += kTargetTile) {
+    const Eigen::Index m = std::min(kTargetTile, num_columns - begin);
+    for (Eigen::Index first = 0; first < n; first += kRowTile) {
+      const Eigen::Index rows = std::min(kRowTile, n - first);
+      if (r > 0) {
+        MultiplyTile(false, rows, m, r, problem.z.data() + first, n,
+                     coefficients.col(begin).data(), r, squares.data(), kRowTile);
+      } else {
+        squares.setZero();
+      }
+      for (Eigen::Index j = 0; j < m; ++j) {
+        const Scalar* target = problem.target.col(columns[begin + j]).data() + first;
+        Scalar* square = squares.col(j).data();
+        for (Eigen::Index i = 0; i < rows; ++i) {
+          const Scalar residual = target[i] - square[i];
+          square[i] = residual * residual;
+        }
+      }
+      MultiplyTile(true, m, weights.cols(), rows, squares.data(), kRowTile,
+                   weights.data() + first, n, sums.data(), sums.rows());
+      errors.middleRows(begin, m) += sums.topRows(m).template cast<double>();
     }
-    for (Eigen::Index j = 0; j < m; ++j) {
-      auto column = squares.col(j).head(rows).array();
-      column = (problem.target.col(columns[j]).segment(first, rows).array() - column)
-                   .square()
-                   .eval();
-    }
-    MultiplyTile(true, m, weights.cols(), rows, squares.data(), kRowTile,
-                 weights.data() + first, n, sums.data(), m);
-    errors += sums.template cast<double>();
-    if (r == 0) squares.setZero();
   }
   return errors;
 }
@@ -102,7 +124,7 @@ class LeaveOneOutSearch {
       wanted[first].push_back(j);
     }
     while (!wanted.empty()) {
-      for (const auto& [penalty, members] : wanted) Evaluate(penalty, members, targets);
+      Evaluate(wanted, targets);
       wanted.clear();
       for (auto& [j, target] : targets) {
         for (const Eigen::Index penalty : Open(target)) wanted[penalty].push_back(j);
@@ -116,15 +138,30 @@ class LeaveOneOutSearch {
     Eigen::ArrayXd error;  // evaluated, or estimated from the best
     std::vector<bool> evaluated;
     Eigen::Index best = -1;  // of those evaluated
-    bool estimate_is_best = false;
   };
 
-  void Evaluate(Eigen::Index penalty, const std::vector<Eigen::Index>& members,
+  // Targets by penalty.
+  void Evaluate(const std::map<Eigen::Index, std::vector<Eigen::Index>>& wanted,
                 std::map<Eigen::Index, Target>& targets) {
-    const Eigen::MatrixXd errors = WeightedErrors(source_, problem_, projected_, members,
-                                                  penalties_[penalty], weights_);
-    for (size_t c = 0; c < members.size(); ++c) {
-      Target& target = targets[members[c]];
+    std::vector<Eigen::Index> columns, penalties;
+    for (const auto& [penalty, members] : wanted) {
+      columns.insert(columns.end(), members.begin(), members.end());
+      penalties.insert(penalties.end(), members.size(), penalty);
+    }
+    Matrix<Scalar> coefficients(problem_.z.cols(), columns.size());
+    Eigen::Index filled = 0;
+    for (const auto& [penalty, members] : wanted) {
+      const Eigen::Index count = static_cast<Eigen::Index>(members.size());
+      coefficients.middleCols(filled, count) =
+          source_.Solve(penalties_[penalty], projected_(Eigen::all, members))
+              .template cast<Scalar>();
+      filled += count;
+    }
+    const Eigen::MatrixXd errors =
+        WeightedErrors(problem_, coefficients, columns, weights_);
+    for (size_t c = 0; c < columns.size(); ++c) {
+      Target& target = targets[columns[c]];
+      const Eigen::Index penalty = penalties[c];
       const double error = errors(c, penalty), plain = errors(c, num_penalties_);
       target.error(penalty) = error;
       target.evaluated[penalty] = true;
@@ -135,7 +172,7 @@ class LeaveOneOutSearch {
       for (Eigen::Index l = 0; l < num_penalties_; ++l) {
         if (target.evaluated[l]) continue;
         target.error(l) =
-            plain > 0.0 ? training_(l, members[c]) * (errors(c, l) / plain) : 0.0;
+            plain > 0.0 ? training_(l, columns[c]) * (errors(c, l) / plain) : 0.0;
       }
     }
   }
@@ -170,10 +207,16 @@ class LeaveOneOutSearch {
 
 }  // namespace
 
-Eigen::MatrixXd PrincipalCoordinates::Solve(double penalty, Eigen::MatrixXd b) const {
+FloatCoordinates RidgeCoordinates::InFloat(double scale,
+                                           const std::vector<double>&) const {
+  return {(rotated() / scale).cast<float>(), std::nullopt};
+}
+
+Eigen::MatrixXd PrincipalCoordinates::Solve(double penalty,
+                                            Eigen::MatrixXd projected) const {
   const Eigen::ArrayXd inverse = (eigenvalues_.array() + penalty).inverse();
-  b.array().colwise() *= inverse;
-  return b;
+  projected.array().colwise() *= inverse;
+  return projected;
 }
 
 Eigen::MatrixXd PrincipalCoordinates::Freedom(
@@ -212,47 +255,59 @@ Eigen::MatrixXd Freedom(const SourceBasis& basis, const std::vector<double>& pen
 }
 
 std::vector<Eigen::Index> ChooseByLeaveOneOut(const RidgeCoordinates& source,
-                                              const Eigen::MatrixXd& target,
+                                              const TargetView& target,
                                               const Eigen::MatrixXd& projected,
                                               const std::vector<double>& penalties) {
-  const Eigen::Index t = target.cols();
+  const Eigen::Index n = target.values.rows(), t = target.values.cols();
   std::vector<Eigen::Index> choice(t, 0);
   if (penalties.size() == 1) return choice;
-  const Eigen::MatrixXd freedom = source.Freedom(penalties);
-  const Eigen::RowVectorXd total = target.colwise().squaredNorm();
+  Eigen::RowVectorXd total(t);
+  for (Eigen::Index j = 0; j < t; ++j) {
+    total(j) = (target.values.col(j).array() - target.mean(j)).square().sum();
+  }
   const Eigen::MatrixXd training = source.TrainingErrors(total, projected, penalties);
-
-  // Float32 weights of a stimulus that is all leverage would be out of range.
-  const bool float_freedom = freedom.minCoeff() > kSmallestFloatError;
+  std::optional<Eigen::MatrixXd> exact_freedom;
+  const auto freedom = [&]() -> const Eigen::MatrixXd& {
+    if (!exact_freedom) exact_freedom = source.Freedom(penalties);
+    return *exact_freedom;
+  };
   std::vector<Eigen::Index> coarse, fine;
   for (Eigen::Index j = 0; j < t; ++j) {
-    const bool is_coarse =
-        float_freedom && training(0, j) > kSmallestFloatError * total(j);
-    (is_coarse ? coarse : fine).push_back(j);
+    (training(0, j) > kSmallestFloatError * total(j) ? coarse : fine).push_back(j);
   }
   if (!coarse.empty()) {
     // In units of one deviation: float32 holds less range than activations may have.
     const double source_scale =
-        std::sqrt(source.mean_eigenvalue() / static_cast<double>(target.rows()));
-    Eigen::RowVectorXd target_scale = total.cwiseSqrt();
-    for (double& scale : target_scale) scale = scale > 0.0 ? 1.0 / scale : 0.0;
-    const Eigen::MatrixXd scaled_projected =
-        projected * target_scale.asDiagonal() * source_scale;
-    const Eigen::MatrixXd scaled_training =
-        training * target_scale.cwiseAbs2().asDiagonal();
-    const ErrorProblem<float> problem{(source.rotated() / source_scale).cast<float>(),
-                                      (target * target_scale.asDiagonal()).cast<float>()};
-    LeaveOneOutSearch<float>(source, problem, scaled_projected, penalties, freedom,
-                             scaled_training)
-        .Choose(coarse, choice);
+        std::sqrt(source.mean_eigenvalue() / static_cast<double>(n));
+    const FloatCoordinates coordinates = source.InFloat(source_scale, penalties);
+    const Eigen::MatrixXd& float_freedom =
+        coordinates.freedom ? *coordinates.freedom : freedom();
+    // Float32 weights of a stimulus that is all leverage would be out of range.
+    if (float_freedom.minCoeff() > kSmallestFloatError) {
+      Eigen::RowVectorXd target_scale = total.cwiseSqrt();
+      for (double& scale : target_scale) scale = scale > 0.0 ? 1.0 / scale : 0.0;
+      const Eigen::MatrixXd scaled_projected =
+          projected * target_scale.asDiagonal() * source_scale;
+      const Eigen::MatrixXd scaled_training =
+          training * target_scale.cwiseAbs2().asDiagonal();
+      const ErrorProblem<float> problem{coordinates.rotated,
+                                        Centred<float>(target, target_scale)};
+      LeaveOneOutSearch<float>(source, problem, scaled_projected, penalties,
+                               float_freedom, scaled_training)
+          .Choose(coarse, choice);
+    } else {
+      fine.insert(fine.end(), coarse.begin(), coarse.end());
+      std::sort(fine.begin(), fine.end());
+    }
   }
   if (!fine.empty()) {
     // Cancellation may have left too much of a small training error.
     const Eigen::MatrixXd lowest =
         (training.rowwise() - total * (1e3 * std::numeric_limits<double>::epsilon()))
             .cwiseMax(0.0);
-    const ErrorProblem<double> problem{source.rotated(), target};
-    LeaveOneOutSearch<double>(source, problem, projected, penalties, freedom, lowest)
+    const ErrorProblem<double> problem{
+        source.rotated(), Centred<double>(target, Eigen::RowVectorXd::Ones(t))};
+    LeaveOneOutSearch<double>(source, problem, projected, penalties, freedom(), lowest)
         .Choose(fine, choice);
   }
   return choice;
@@ -262,7 +317,9 @@ std::vector<Eigen::Index> ChooseByLeaveOneOut(const SourceBasis& basis,
                                               const Eigen::MatrixXd& target,
                                               const Eigen::MatrixXd& projected,
                                               const std::vector<double>& penalties) {
-  return ChooseByLeaveOneOut(PrincipalCoordinates(basis), target, projected, penalties);
+  return ChooseByLeaveOneOut(PrincipalCoordinates(basis),
+                             {target, Eigen::RowVectorXd::Zero(target.cols())}, projected,
+                             penalties);
 }
 
 Eigen::MatrixXd LeaveOneOutErrors(const SourceBasis& basis, const Eigen::MatrixXd& target,
@@ -277,8 +334,8 @@ Eigen::MatrixXd LeaveOneOutErrors(const SourceBasis& basis, const Eigen::MatrixX
   const ErrorProblem<double> problem{basis.rotated(), centred};
   Eigen::MatrixXd errors(penalties.size(), target.cols());
   for (size_t l = 0; l < penalties.size(); ++l) {
-    errors.row(l) = WeightedErrors<double>(source, problem, projected, all, penalties[l],
-                                           weights.col(static_cast<Eigen::Index>(l)))
+    errors.row(l) = WeightedErrors<double>(problem, source.Solve(penalties[l], projected),
+                                           all, weights.col(static_cast<Eigen::Index>(l)))
                         .transpose();
   }
   return errors;

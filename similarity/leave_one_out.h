@@ -6,45 +6,59 @@
 //
 // with Xc = Z V', Z'Z = diag(s) (similarity/source_basis.h).
 //
-// Cost     An evaluation is a product of n x r by r x targets. Only penalties that could
-//          be best are evaluated. Training errors are known at every penalty without
-//          predictions, and the squared residuals at one penalty weighted by 1 / (1 -
-//          h)^2 at another say how much larger than the training error there the
-//          leave-one-out error is: an estimate good to 4e-3 of itself a decade away. The
-//          search starts where generalised cross-validation is smallest, goes to the
-//          smallest estimate until it stays, then evaluates the neighbours of the best
-//          for as long as their uncertainty lets them be better. Within that uncertainty
-//          of the best, errors are taken to fall to one minimum and to rise from it.
+// Cost     An evaluation is a product of n x r by r x targets, each target at a penalty
+// of
+//          its own. Only penalties that could be best are evaluated. Training errors are
+//          known at every penalty without predictions, and the squared residuals at one
+//          penalty weighted by 1 / (1 - h)^2 at another say how much larger than the
+//          training error there the leave-one-out error is: an estimate good to 4e-3 of
+//          itself a decade away. The search starts where generalised cross-validation
+//          is smallest, goes to the smallest estimate until it stays, then evaluates the
+//          neighbours of the best for as long as their uncertainty lets them be better.
+//          Within that uncertainty of the best, errors are taken to fall to one minimum
+//          and to rise from it.
 // Accuracy Errors are float32 products summed in float64 where a target's training error
-//          at the smallest penalty is above 1e-4 of its variance, float64 below.
+//          at the smallest penalty is above 1e-4 of its variance, float64 below. Z and
+//          its leverages are made in float64 only where the former take it or the latter
+//          need it (RidgeCoordinates::InFloat).
 
 #ifndef IAT_SIMILARITY_LEAVE_ONE_OUT_H_
 #define IAT_SIMILARITY_LEAVE_ONE_OUT_H_
 
 #include <Eigen/Core>
+#include <optional>
 #include <vector>
 
 #include "similarity/source_basis.h"
 
 namespace iat {
 
+// Z / scale in float32, and 1 - h from it; none where Freedom is to be taken.
+struct FloatCoordinates {
+  Eigen::MatrixXf rotated;
+  std::optional<Eigen::MatrixXd> freedom;
+};
+
 // What choosing needs of a source: coordinates Z of its stimuli, stimuli x r, in which
-// Z'Z + penalty I is cheap to solve. PrincipalCoordinates make it
-// diagonal, TridiagonalCoordinates (similarity/tridiagonal_coordinates.h) tridiagonal.
+// fits at many penalties are cheap. PrincipalCoordinates make Z'Z diagonal,
+// TridiagonalCoordinates (similarity/tridiagonal_coordinates.h) tridiagonal.
 class RidgeCoordinates {
  public:
   virtual ~RidgeCoordinates() = default;
-  virtual const Eigen::MatrixXd& rotated() const = 0;  // Z
+  virtual const Eigen::MatrixXd& rotated() const = 0;  // Z; may be made when asked for
   virtual double mean_eigenvalue() const = 0;          // trace(Xc'Xc) / p
-  // (Z'Z + penalty I)^-1 b, b: r x any number of columns.
-  virtual Eigen::MatrixXd Solve(double penalty, Eigen::MatrixXd b) const = 0;
+  // What Z is multiplied by to fit targets at a penalty, from projected = Z'y: r x any
+  // number of columns.
+  virtual Eigen::MatrixXd Solve(double penalty, Eigen::MatrixXd projected) const = 0;
   // 1 - h: stimuli x penalties.
   virtual Eigen::MatrixXd Freedom(const std::vector<double>& penalties) const = 0;
-  // ||y - Z (Z'Z + penalty I)^-1 Z'y||^2, penalties x targets, from projected = Z'y and
-  // total = ||y||^2; uncertain by rounding of ||y||^2, not below 0.
+  // ||y - y_hat||^2, penalties x targets, from projected = Z'y and total = ||y||^2;
+  // uncertain by rounding of ||y||^2, not below 0.
   virtual Eigen::MatrixXd TrainingErrors(const Eigen::RowVectorXd& total,
                                          const Eigen::MatrixXd& projected,
                                          const std::vector<double>& penalties) const = 0;
+  virtual FloatCoordinates InFloat(double scale,
+                                   const std::vector<double>& penalties) const;
 };
 
 // Along the source's principal axes: Z'Z = diag(eigenvalues). What it is given must
@@ -60,7 +74,7 @@ class PrincipalCoordinates : public RidgeCoordinates {
 
   const Eigen::MatrixXd& rotated() const override { return rotated_; }
   double mean_eigenvalue() const override { return mean_eigenvalue_; }
-  Eigen::MatrixXd Solve(double penalty, Eigen::MatrixXd b) const override;
+  Eigen::MatrixXd Solve(double penalty, Eigen::MatrixXd projected) const override;
   Eigen::MatrixXd Freedom(const std::vector<double>& penalties) const override;
   Eigen::MatrixXd TrainingErrors(const Eigen::RowVectorXd& total,
                                  const Eigen::MatrixXd& projected,
@@ -82,8 +96,13 @@ std::vector<Eigen::Index> ChooseByLeaveOneOut(const SourceBasis& basis,
                                               const Eigen::MatrixXd& projected,
                                               const std::vector<double>& penalties);
 
+// Targets that lie where they are, and what is to be taken off them.
+struct TargetView {
+  Eigen::Ref<const Eigen::MatrixXd> values;
+  Eigen::RowVectorXd mean;
+};
 std::vector<Eigen::Index> ChooseByLeaveOneOut(const RidgeCoordinates& source,
-                                              const Eigen::MatrixXd& target,
+                                              const TargetView& target,
                                               const Eigen::MatrixXd& projected,
                                               const std::vector<double>& penalties);
 

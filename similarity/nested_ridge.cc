@@ -1,7 +1,7 @@
 #include "similarity/nested_ridge.h"
 
 #include <algorithm>
-#include <limits>
+#include <cmath>
 #include <map>
 #include <numeric>
 #include <utility>
@@ -72,11 +72,11 @@ void SetChoice(const std::vector<Eigen::Index>& choice,
   }
 }
 
-// (Z'Z + penalty I)^-1 Z'y of each target at its own penalty.
-Eigen::MatrixXd Coefficients(const RidgeCoordinates& source,
-                             const Eigen::MatrixXd& projected,
-                             const std::vector<Eigen::Index>& choice,
-                             const std::vector<double>& penalties) {
+// solve(penalty, Z'y) of each target at its own penalty.
+template <typename Solver>
+Eigen::MatrixXd SolveEach(const Eigen::MatrixXd& projected,
+                          const std::vector<Eigen::Index>& choice,
+                          const std::vector<double>& penalties, const Solver& solve) {
   std::map<Eigen::Index, std::vector<Eigen::Index>> members;
   for (size_t j = 0; j < choice.size(); ++j) {
     members[choice[j]].push_back(static_cast<Eigen::Index>(j));
@@ -84,7 +84,7 @@ Eigen::MatrixXd Coefficients(const RidgeCoordinates& source,
   Eigen::MatrixXd coefficients(projected.rows(), projected.cols());
   for (const auto& [penalty, targets] : members) {
     coefficients(Eigen::all, targets) =
-        source.Solve(penalties[penalty], projected(Eigen::all, targets));
+        solve(penalties[penalty], projected(Eigen::all, targets));
   }
   return coefficients;
 }
@@ -109,10 +109,58 @@ std::vector<int64_t> All(int64_t size) {
   return all;
 }
 
-void AddProduct(const Eigen::MatrixXd& a, const Eigen::MatrixXd& b,
-                Eigen::MatrixXd& sum) {
-  const Eigen::MatrixXd product = Product(a, b);
-  sum += product;
+// The first `count` rows in an order, each matrix read a column at a time.
+Eigen::MatrixXd FirstRows(const Eigen::MatrixXd& matrix,
+                          const std::vector<int64_t>& order, int64_t count) {
+  Eigen::MatrixXd rows(count, matrix.cols());
+  for (Eigen::Index j = 0; j < matrix.cols(); ++j) {
+    const double* from = matrix.col(j).data();
+    double* to = rows.col(j).data();
+    for (int64_t i = 0; i < count; ++i) to[i] = from[order[i]];
+  }
+  return rows;
+}
+
+template <typename Scalar>
+using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
+
+template <typename Scalar>
+Matrix<Scalar> FirstColumns(const Matrix<Scalar>& matrix,
+                            const std::vector<int64_t>& order, int64_t count) {
+  Matrix<Scalar> columns(matrix.rows(), count);
+  for (int64_t j = 0; j < count; ++j) columns.col(j) = matrix.col(order[j]);
+  return columns;
+}
+
+// A constant unit's mean is its value, without rounding.
+Eigen::RowVectorXd Means(const MatrixView& values) {
+  Eigen::RowVectorXd means = values.colwise().mean();
+  for (Eigen::Index j = 0; j < values.cols(); ++j) {
+    Eigen::Index i = 1;
+    while (i < values.rows() && values(i, j) == values(0, j)) ++i;
+    if (i == values.rows()) means(j) = values(0, j);
+  }
+  return means;
+}
+
+// (values - mean) / scale in float32.
+Eigen::MatrixXf ScaleCentred(const MatrixView& values, const Eigen::RowVectorXd& mean,
+                             double scale) {
+  Eigen::MatrixXf scaled(values.rows(), values.cols());
+  const double factor = 1.0 / scale;
+  for (Eigen::Index j = 0; j < values.cols(); ++j) {
+    const double* from = values.col(j).data();
+    float* to = scaled.col(j).data();
+    for (Eigen::Index i = 0; i < values.rows(); ++i) {
+      to[i] = static_cast<float>((from[i] - mean(j)) * factor);
+    }
+  }
+  return scaled;
+}
+
+// One deviation of the source, by a Gram matrix of it.
+double Deviation(const Eigen::MatrixXd& gram, Eigen::Index num_stimuli) {
+  return std::sqrt(gram.trace() / static_cast<double>(gram.rows() * num_stimuli));
 }
 
 // sum (x - c)(x - c)', sum (x - c)(y - c_y)' and what takes off the subset's own means.
@@ -124,9 +172,9 @@ class Moments {
         source_sum_(Eigen::VectorXd::Zero(p)),
         target_sum_(Eigen::RowVectorXd::Zero(t)) {}
 
-  void Add(const Eigen::MatrixXd& source, const Eigen::MatrixXd& target) {
-    lower_ += LowerGram(source, false);
-    cross_ += TransposedProduct(source, target);
+  void Add(const MatrixView& source, const MatrixView& target) {
+    AddLowerGram(source, false, lower_);
+    AddTransposedProduct(source, target, cross_);
     source_sum_ += source.colwise().sum().transpose();
     target_sum_ += target.colwise().sum();
     count_ += source.rows();
@@ -162,16 +210,22 @@ void LeaveOutConstantUnits(const std::vector<int64_t>& changes, int64_t size,
   }
 }
 
-// Both kernels as they would be of responses less the mean over the fit stimuli.
-void CentreKernels(Eigen::MatrixXd& kernel, Eigen::MatrixXd& test_kernel) {
-  const Eigen::RowVectorXd mean = kernel.colwise().mean();
-  const Eigen::VectorXd test_mean = test_kernel.rowwise().mean();
-  kernel.rowwise() -= mean;
-  kernel.colwise() -= mean.transpose();
-  kernel.array() += mean.mean();
-  test_kernel.colwise() -= test_mean;
-  test_kernel.rowwise() -= mean;
-  test_kernel.array() += mean.mean();
+// The lower triangle of a kernel as it would be of responses less the mean over its
+// stimuli. Returns the mean of every column of what it was.
+Eigen::VectorXd CentreKernel(Eigen::MatrixXd& lower) {
+  const Eigen::Index n = lower.rows();
+  Eigen::VectorXd mean = lower.diagonal();
+  for (Eigen::Index j = 0; j < n; ++j) {
+    mean(j) += lower.col(j).tail(n - 1 - j).sum();
+    mean.tail(n - 1 - j) += lower.col(j).tail(n - 1 - j);
+  }
+  mean /= static_cast<double>(n);
+  const double mean_of_means = mean.mean();
+  for (Eigen::Index j = 0; j < n; ++j) {
+    lower.col(j).tail(n - j).array() -=
+        mean.tail(n - j).array() + (mean(j) - mean_of_means);
+  }
+  return mean;
 }
 
 // Whole symmetric matrix from its lower triangle.
@@ -201,56 +255,61 @@ absl::StatusOr<NestedRidge> NestedRidge::Make(Eigen::MatrixXd source_fit,
 }
 
 absl::StatusOr<RidgePoint> NestedRidge::Solve(Primal subset,
-                                              const CentredUnits& target) const {
+                                              const TargetView& target) const {
+  const Eigen::RowVectorXd target_mean = target.mean + target_.mean;
+  if (!(subset.lower_gram.trace() > 0.0)) {
+    return MeanPoint(source_test_.rows(), options_, target_mean);
+  }
   IAT_ASSIGN_OR_RETURN(
       const TridiagonalCoordinates source,
       TridiagonalCoordinates::Make(subset.source, std::move(subset.lower_gram)));
-  if (!(source.mean_eigenvalue() > 0.0)) {
-    return MeanPoint(source_test_.rows(), options_, target.mean);
-  }
   const std::vector<double> penalties = options_.Penalties(source.mean_eigenvalue());
-  const Eigen::MatrixXd projected = source.Project(subset.cross);
+  const Eigen::MatrixXd projected = TransposedProduct(source.axes(), subset.cross);
   const std::vector<Eigen::Index> choice =
-      ChooseByLeaveOneOut(source, target.values, projected, penalties);
+      ChooseByLeaveOneOut(source, target, projected, penalties);
   RidgePoint point;
   SetChoice(choice, penalties, point);
-  point.predicted =
-      Product(subset.source_test,
-              source.Weights(Coefficients(source, projected, choice, penalties)));
-  point.predicted.rowwise() += target.mean;
+  const Eigen::MatrixXd weights = Product(
+      source.axes(),
+      SolveEach(projected, choice, penalties, [&](double penalty, Eigen::MatrixXd z) {
+        return source.Solve(penalty, std::move(z));
+      }));
+  const Eigen::RowVectorXd offset = target_mean - subset.source_mean * weights;
+  point.predicted = offset.replicate(subset.source_test.rows(), 1);
+  AddProduct(subset.source_test, weights, point.predicted);
   return point;
 }
 
-// With K = U diag(s) U' the coordinates are Z = U diag(s)^1/2, and a test stimulus's are
-// its row of the test kernel times U diag(s)^-1/2.
+// A test stimulus's centred kernel is k - mean over the stimuli of k - the kernel's
+// column means + a number: weights that sum to 0, as those of centred targets do, leave
+// the second and the last without effect.
 absl::StatusOr<RidgePoint> NestedRidge::Solve(Dual subset,
-                                              const CentredUnits& target) const {
-  const double mean_eigenvalue =
-      subset.lower_kernel.trace() / static_cast<double>(subset.num_units);
-  if (!(mean_eigenvalue > 0.0)) {
-    return MeanPoint(source_test_.rows(), options_, target.mean);
+                                              const TargetView& target) const {
+  const Eigen::RowVectorXd target_mean = target.mean + target_.mean;
+  const Eigen::RowVectorXd kernel_mean = CentreKernel(subset.lower_kernel).transpose();
+  if (!(subset.lower_kernel.trace() > 0.0)) {
+    return MeanPoint(source_test_.rows(), options_, target_mean);
   }
-  IAT_ASSIGN_OR_RETURN(const SymmetricEigen eigen,
-                       Eigendecompose(std::move(subset.lower_kernel)));
-  const Eigen::Index n = eigen.values.size();
-  const double floor = std::numeric_limits<double>::epsilon() * eigen.values(n - 1);
-  Eigen::Index rank = 0;
-  while (rank < n && eigen.values(n - 1 - rank) > floor) ++rank;
-  const Eigen::VectorXd eigenvalues = eigen.values.tail(rank);
-  const Eigen::VectorXd root = eigenvalues.cwiseSqrt();
-  const Eigen::MatrixXd rotated = eigen.vectors.rightCols(rank) * root.asDiagonal();
-  const PrincipalCoordinates source(rotated, eigenvalues, mean_eigenvalue);
-  const std::vector<double> penalties = options_.Penalties(mean_eigenvalue);
-  const Eigen::MatrixXd projected = TransposedProduct(rotated, target.values);
+  IAT_ASSIGN_OR_RETURN(
+      const KernelCoordinates source,
+      KernelCoordinates::Make(std::move(subset.lower_kernel), subset.num_units));
+  const std::vector<double> penalties = options_.Penalties(source.mean_eigenvalue());
+  const Eigen::MatrixXd projected =
+      TransposedProduct(source.rotated(), target.values.rowwise() - target.mean);
   const std::vector<Eigen::Index> choice =
-      ChooseByLeaveOneOut(source, target.values, projected, penalties);
+      ChooseByLeaveOneOut(source, target, projected, penalties);
   RidgePoint point;
   SetChoice(choice, penalties, point);
-  const Eigen::MatrixXd coefficients = root.cwiseInverse().asDiagonal() *
-                                       Coefficients(source, projected, choice, penalties);
-  point.predicted =
-      Product(subset.test_kernel, Product(eigen.vectors.rightCols(rank), coefficients));
-  point.predicted.rowwise() += target.mean;
+  Eigen::MatrixXd weights =
+      Product(source.rotated(), SolveEach(projected, choice, penalties,
+                                          [&](double penalty, const Eigen::MatrixXd& z) {
+                                            return source.Dual(penalty, z);
+                                          }));
+  const Eigen::RowVectorXd weight_mean = weights.colwise().mean();
+  weights.rowwise() -= weight_mean;
+  const Eigen::RowVectorXd offset = target_mean - kernel_mean * weights;
+  point.predicted = offset.replicate(subset.test_kernel.rows(), 1);
+  AddProduct(subset.test_kernel, weights, point.predicted);
   return point;
 }
 
@@ -281,18 +340,35 @@ const Eigen::MatrixXd& NestedRidge::Cross() {
   return *cross_;
 }
 
+const Eigen::MatrixXf& NestedRidge::Scaled() {
+  if (!scaled_) {
+    const double deviation = Deviation(Gram(), num_stimuli());
+    if (deviation > 0.0) scale_ = deviation;
+    scaled_ = ScaleCentred(source_.values, Eigen::RowVectorXd::Zero(num_units()), scale_);
+  }
+  return *scaled_;
+}
+
+TargetView NestedRidge::AllTargets() const {
+  return {target_.values, Eigen::RowVectorXd::Zero(target_.values.cols())};
+}
+
 absl::StatusOr<const RidgePoint*> NestedRidge::Everything() {
   if (everything_) return &*everything_;
   if (num_units() <= num_stimuli()) {
-    IAT_ASSIGN_OR_RETURN(
-        everything_,
-        Solve(Primal{source_.values, Gram(), Cross(), source_test_}, target_));
+    const Eigen::MatrixXf& scaled = Scaled();
+    IAT_ASSIGN_OR_RETURN(everything_,
+                         Solve(Primal{{scaled, scale_, [&] { return source_.values; }},
+                                      Gram(),
+                                      Cross(),
+                                      Eigen::RowVectorXd::Zero(num_units()),
+                                      source_test_},
+                               AllTargets()));
   } else {
-    IAT_ASSIGN_OR_RETURN(
-        everything_,
-        Solve(Dual{LowerGram(source_.values, true),
-                   Product(source_test_, source_.values.transpose()), num_units()},
-              target_));
+    const Eigen::MatrixXd test_kernel = Product(source_test_, source_.values.transpose());
+    IAT_ASSIGN_OR_RETURN(everything_, Solve(Dual{LowerGram(source_.values, true),
+                                                 test_kernel, num_units()},
+                                            AllTargets()));
   }
   return &*everything_;
 }
@@ -303,48 +379,56 @@ absl::Status NestedRidge::OverStimuli(const std::vector<int64_t>& order,
   const Eigen::Index p = source_.values.cols(), t = target_.values.cols();
   IAT_RETURN_IF_ERROR(CheckWalk("fit stimuli", num_stimuli(), 2, order, sizes));
   const std::vector<int64_t> changes = FirstChanges(source_.values, order);
-  // The largest subset that is fitted in the dual, and its kernels.
-  int64_t num_dual = 0;
+  // The largest subset that is less than everything, and the largest that is fitted in
+  // the dual.
+  int64_t most = 0, num_dual = 0;
   for (const int64_t size : sizes) {
-    if (size < p && size < num_stimuli()) num_dual = size;
+    if (size == num_stimuli() || options_.selection == "kfold") continue;
+    most = size;
+    if (size < p) num_dual = size;
   }
-  Eigen::MatrixXd kernel, test_kernel;
-  if (num_dual > 0 && options_.selection != "kfold") {
-    const Eigen::MatrixXd rows = source_.values(FirstOf(order, num_dual), Eigen::all);
-    kernel = LowerGram(rows, true);
-    FillUpper(kernel);
-    test_kernel = Product(source_test_, rows.transpose());
-  }
-  Moments moments(num_dual < sizes.back() ? p : 0, t);
+  const Eigen::MatrixXd source = FirstRows(source_.values, order, most);
+  const Eigen::MatrixXd target = FirstRows(target_.values, order, most);
+  const MatrixView dual_source = source.topRows(num_dual);
+  const Eigen::MatrixXd kernel = LowerGram(dual_source, true);
+  const Eigen::MatrixXd test_kernel = Product(source_test_, dual_source.transpose());
+  Moments moments(most > num_dual ? p : 0, t);
   int64_t num_added = 0;
   for (const int64_t size : sizes) {
-    const std::vector<int64_t> rows = FirstOf(order, size);
     absl::StatusOr<RidgePoint> point;
     if (options_.selection == "kfold") {
-      point = FitByFolds(rows, All(num_units()));
+      point = FitByFolds(FirstOf(order, size), All(num_units()));
     } else if (size == num_stimuli()) {
       IAT_ASSIGN_OR_RETURN(const RidgePoint* everything, Everything());
       point = *everything;
     } else {
-      CentredUnits target = CentreUnits(target_.values(rows, Eigen::all));
+      const MatrixView targets = target.topRows(size);
+      const TargetView view{targets, Means(targets)};
       if (std::all_of(changes.begin(), changes.end(),
                       [&](int64_t change) { return change >= size; })) {
-        point = MeanPoint(source_test_.rows(), options_, target.mean);
+        point = MeanPoint(source_test_.rows(), options_, view.mean + target_.mean);
       } else if (size < p) {
-        Dual subset{kernel.topLeftCorner(size, size), test_kernel.leftCols(size), p};
-        CentreKernels(subset.lower_kernel, subset.test_kernel);
-        point = Solve(std::move(subset), target);
+        point = Solve(
+            Dual{kernel.topLeftCorner(size, size), test_kernel.leftCols(size), p}, view);
       } else {
-        const std::vector<int64_t> added(order.begin() + num_added, order.begin() + size);
-        moments.Add(source_.values(added, Eigen::all), target_.values(added, Eigen::all));
+        const int64_t added = size - num_added;
+        moments.Add(source.middleRows(num_added, added),
+                    target.middleRows(num_added, added));
         num_added = size;
-        CentredUnits source = CentreUnits(source_.values(rows, Eigen::all));
-        Primal subset{std::move(source.values), moments.LowerCentred(),
-                      moments.CrossCentred(), source_test_.rowwise() - source.mean};
-        LeaveOutConstantUnits(changes, size, subset.lower_gram, subset.cross);
-        point = Solve(std::move(subset), target);
+        const MatrixView values = source.topRows(size);
+        const Eigen::RowVectorXd mean = Means(values);
+        Eigen::MatrixXd gram = moments.LowerCentred(), cross = moments.CrossCentred();
+        LeaveOutConstantUnits(changes, size, gram, cross);
+        const double scale = Deviation(gram, size);
+        const Eigen::MatrixXf scaled = ScaleCentred(values, mean, scale);
+        const auto centred = [&]() -> Eigen::MatrixXd { return values.rowwise() - mean; };
+        point = Solve(Primal{{scaled, scale, centred},
+                             std::move(gram),
+                             std::move(cross),
+                             mean,
+                             source_test_},
+                      view);
       }
-      if (point.ok()) point->predicted.rowwise() += target_.mean;
     }
     if (!point.ok()) return point.status();
     point->size = size;
@@ -358,20 +442,38 @@ absl::Status NestedRidge::OverUnits(const std::vector<int64_t>& order,
                                     const RidgePointVisitor& visit) {
   const Eigen::Index n = source_.values.rows(), num_test = source_test_.rows();
   IAT_RETURN_IF_ERROR(CheckWalk("source units", num_units(), 1, order, sizes));
+  // The largest subset that is less than everything and fitted in the primal, in order.
+  int64_t num_primal = 0;
+  for (const int64_t size : sizes) {
+    if (size < num_units() && size <= n && options_.selection != "kfold") {
+      num_primal = size;
+    }
+  }
+  Eigen::MatrixXf scaled;
+  Eigen::MatrixXd gram, cross, primal_test;
+  if (num_primal > 0) {
+    scaled = FirstColumns(Scaled(), order, num_primal);
+    gram = FirstRows(FirstColumns(Gram(), order, num_primal), order, num_primal);
+    cross = FirstRows(Cross(), order, num_primal);
+    primal_test = FirstColumns(source_test_, order, num_primal);
+  }
   Eigen::MatrixXd kernel, test_kernel;
   int64_t num_added = 0;
   for (const int64_t size : sizes) {
-    const std::vector<int64_t> units = FirstOf(order, size);
     absl::StatusOr<RidgePoint> point;
     if (options_.selection == "kfold") {
-      point = FitByFolds(All(n), units);
+      point = FitByFolds(All(n), FirstOf(order, size));
     } else if (size == num_units()) {
       IAT_ASSIGN_OR_RETURN(const RidgePoint* everything, Everything());
       point = *everything;
     } else if (size <= n) {
-      point = Solve(Primal{source_.values(Eigen::all, units), Gram()(units, units),
-                           Cross()(units, Eigen::all), source_test_(Eigen::all, units)},
-                    target_);
+      const auto centred = [&] { return FirstColumns(source_.values, order, size); };
+      point = Solve(Primal{{scaled, scale_, centred},
+                           gram.topLeftCorner(size, size),
+                           cross.topRows(size),
+                           Eigen::RowVectorXd::Zero(size),
+                           primal_test.leftCols(size)},
+                    AllTargets());
     } else {
       if (num_added == 0) {
         kernel = Eigen::MatrixXd::Zero(n, n);
@@ -379,10 +481,10 @@ absl::Status NestedRidge::OverUnits(const std::vector<int64_t>& order,
       }
       const std::vector<int64_t> added(order.begin() + num_added, order.begin() + size);
       const Eigen::MatrixXd block = source_.values(Eigen::all, added);
-      kernel += LowerGram(block, true);
+      AddLowerGram(block, true, kernel);
       AddProduct(source_test_(Eigen::all, added), block.transpose(), test_kernel);
       num_added = size;
-      point = Solve(Dual{kernel, test_kernel, size}, target_);
+      point = Solve(Dual{kernel, test_kernel, size}, AllTargets());
     }
     if (!point.ok()) return point.status();
     point->size = size;

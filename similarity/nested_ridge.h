@@ -4,9 +4,11 @@
 //
 // Shapes   source: stimuli x source units (n x p).  target: stimuli x target units (t).
 // Shared   Responses are centred once, and what follows is never made twice:
+//          stimuli          rows are put into the order once, so that every subset is
+//                           the top of one matrix.
 //          stimuli, m >= p  moments sum (x - c)(x - c)' and sum (x - c)(y - c_y)' grow
-//          from
-//                           size to size; G = S - s s'/m takes off the subset's mean.
+//                           from size to size; G = S - s s'/m takes off the subset's
+//                           mean.
 //          stimuli, m < p   kernels are leading blocks of one kernel of the largest such
 //                           subset, centred by their own means (dual).
 //          units, k <= n    Gram matrices are blocks of one p x p Gram of the whole pool,
@@ -14,20 +16,28 @@
 //          units, k > n     the n x n kernel grows from size to size (dual).
 //          everything       subsets that hold all stimuli and all units are one and the
 //                           same whatever the order, and are fitted once.
-// Size     Each size has one decomposition of its own that serves every penalty and
-//          target: Gram matrices are made tridiagonal (similarity/
-//          tridiagonal_coordinates.h), kernels diagonal. One Cholesky factor a penalty
-//          would serve every leading block, but only if they shared their penalties, and
-//          leave-one-out would need it applied to all stimuli at every penalty: n p^2 a
-//          penalty, against 2 n p^2 in all.
+// Size     Each size has one tridiagonal form of its own, of its Gram matrix or its
+//          kernel, that serves every penalty and target (similarity/
+//          tridiagonal_coordinates.h). One Cholesky factor a penalty would serve every
+//          leading block, but only if they shared their penalties, and leave-one-out
+//          would need it applied to all stimuli at every penalty: n p^2 a penalty,
+//          against 2 n p^2 in all.
+// Cost     Of a primal size, in float64: n p (p + 2 t) for the moments of the stimuli
+//          that were added, 8 p^3 / 3 for the tridiagonal form and its axes, 4 p^2 t for
+//          the weights, 2 n_test p t for the predictions. In float32, at twice the
+//          speed: 2 n p^2 for the rotated stimuli, 5 n p for the leverages at each
+//          penalty, 2 n p t for each penalty that is evaluated, one or two a target.
 // Penalty  Per target unit and subset, by exact leave-one-out inside that subset, from
-// the
-//          grid that scales with the subset's own trace(Xc'Xc)/p, as FitRidge chooses;
-//          choices differ from FitRidge's only where two penalties are as good as equal
-//          (similarity/leave_one_out.h). selection = "kfold" fits every point by
+//          the grid that scales with the subset's own trace(Xc'Xc)/p, as FitRidge
+//          chooses; choices differ from FitRidge's only where two penalties are as good
+//          as equal (similarity/leave_one_out.h). selection = "kfold" fits every point by
 //          FitRidge.
-// Accuracy At equal penalties predictions are SolveRidge's to rounding: R2 within 1e-8.
-//          A unit that is constant on a subset is left out of it exactly.
+// Accuracy Float32 serves to choose penalties, and only of targets that FitRidge chooses
+// in
+//          float32 too; rotated stimuli and leverages are made in float64 for the others,
+//          leverages also where a stimulus keeps less than 5 % of its freedom. At equal
+//          penalties predictions are SolveRidge's to rounding: R2 within 1e-8. A unit
+//          that is constant on a subset is left out of it exactly.
 //
 // Example:
 //   auto ridge = NestedRidge::Make(x_fit, y_fit, x_test, options);
@@ -48,8 +58,11 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "similarity/block_products.h"
 #include "similarity/centring.h"
+#include "similarity/leave_one_out.h"
 #include "similarity/ridge_options.h"
+#include "similarity/tridiagonal_coordinates.h"
 
 namespace iat {
 
@@ -86,20 +99,22 @@ class NestedRidge {
  private:
   NestedRidge() = default;
 
-  // What one subset is fitted from.
+  // What one subset is fitted from, and all target units on its stimuli.
   struct Primal {
-    Eigen::MatrixXd source;      // Xc
-    Eigen::MatrixXd lower_gram;  // of Xc
-    Eigen::MatrixXd cross;       // Xc' Yc
-    Eigen::MatrixXd source_test;
+    TridiagonalCoordinates::Source source;
+    Eigen::MatrixXd lower_gram;      // of Xc
+    Eigen::MatrixXd cross;           // Xc' Yc
+    Eigen::RowVectorXd source_mean;  // of source_test's columns, to be taken off them
+    MatrixView source_test;
   };
   struct Dual {
-    Eigen::MatrixXd lower_kernel;  // of Xc
-    Eigen::MatrixXd test_kernel;   // test stimuli x fit stimuli
+    Eigen::MatrixXd lower_kernel;  // of X
+    MatrixView test_kernel;        // test stimuli x fit stimuli
     int64_t num_units = 0;
   };
-  absl::StatusOr<RidgePoint> Solve(Primal subset, const CentredUnits& target) const;
-  absl::StatusOr<RidgePoint> Solve(Dual subset, const CentredUnits& target) const;
+  absl::StatusOr<RidgePoint> Solve(Primal subset, const TargetView& target) const;
+  absl::StatusOr<RidgePoint> Solve(Dual subset, const TargetView& target) const;
+  TargetView AllTargets() const;
   absl::StatusOr<RidgePoint> FitByFolds(const std::vector<int64_t>& stimuli,
                                         const std::vector<int64_t>& units) const;
 
@@ -107,12 +122,15 @@ class NestedRidge {
   absl::StatusOr<const RidgePoint*> Everything();
   const Eigen::MatrixXd& Gram();
   const Eigen::MatrixXd& Cross();
+  const Eigen::MatrixXf& Scaled();
 
   RidgeOptions options_;
   CentredUnits source_, target_;  // over all fit stimuli
   Eigen::MatrixXd source_test_;   // less the source's mean
   // Made when first asked for.
   std::optional<Eigen::MatrixXd> gram_, cross_;
+  std::optional<Eigen::MatrixXf> scaled_;
+  double scale_ = 1.0;  // source_ / scale_ is scaled_
   std::optional<RidgePoint> everything_;
 };
 

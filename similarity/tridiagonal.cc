@@ -1,8 +1,37 @@
 #include "similarity/tridiagonal.h"
 
+#include <lapacke.h>
+
 #include <algorithm>
 
+#include "base/status.h"
+#include "similarity/block_products.h"
+
 namespace iat {
+namespace {
+
+// Columns that are solved side by side.
+constexpr Eigen::Index kColumns = 16;
+using ColumnGroup = Eigen::Array<double, kColumns, 1>;
+using ColumnTile = Eigen::Array<double, kColumns, Eigen::Dynamic>;
+
+// Some columns of b, one a row; zeros up to a whole tile.
+void Load(const Eigen::MatrixXd& b, Eigen::Index first, ColumnTile& tile) {
+  const Eigen::Index count = std::min(kColumns, b.cols() - first);
+  if (count < kColumns) tile.setZero();
+  tile.topRows(count) = b.middleCols(first, count).transpose().array();
+}
+
+void Eliminate(const TridiagonalFactor& factor, const ColumnTile& b, ColumnTile& x) {
+  ColumnGroup last = b.col(0);
+  x.col(0) = last;
+  for (Eigen::Index k = 1; k < b.cols(); ++k) {
+    last = b.col(k) - factor.lower(k - 1) * last;
+    x.col(k) = last;
+  }
+}
+
+}  // namespace
 
 TridiagonalFactor::TridiagonalFactor(const Tridiagonal& t, double penalty)
     : lower(t.off_diagonal), inverse_pivot(t.diagonal.size()) {
@@ -22,6 +51,83 @@ Eigen::VectorXd TridiagonalFactor::Solve(Eigen::VectorXd b) const {
   b.array() *= inverse_pivot.array();
   for (Eigen::Index k = size - 1; k-- > 0;) b(k) -= lower(k) * b(k + 1);
   return b;
+}
+
+// Q = H_1 H_2 ..., where reflector H_k leaves the first k coordinates alone. From the
+// last block to the first, so that each multiplies only what is no longer the identity:
+// Q <- Q - V S (V'Q) with H_k ... H_l = I - V S V'.
+Eigen::MatrixXd Axes(const Tridiagonal& t) {
+  constexpr Eigen::Index kBlock = 64;
+  const Eigen::Index num_reflectors = t.diagonal.size() - 1;
+  Eigen::MatrixXd axes = Eigen::MatrixXd::Identity(t.diagonal.size(), t.diagonal.size());
+  Eigen::MatrixXd v, s(kBlock, kBlock), right, scaled;
+  const Eigen::Index num_blocks = (num_reflectors + kBlock - 1) / kBlock;
+  for (Eigen::Index block = num_blocks; block-- > 0;) {
+    const Eigen::Index first = block * kBlock, rows = num_reflectors - first;
+    const Eigen::Index count = std::min(kBlock, rows);
+    v = t.reflectors.block(first + 1, first, rows, count);
+    v.topRows(count).triangularView<Eigen::StrictlyUpper>().setZero();
+    v.topRows(count).diagonal().setOnes();
+    const int info =
+        LAPACKE_dlarft(LAPACK_COL_MAJOR, 'F', 'C', static_cast<int>(rows),
+                       static_cast<int>(count), v.data(), static_cast<int>(rows),
+                       t.reflector_scales.data() + first, s.data(), kBlock);
+    IAT_CHECK(info == 0, "dlarft refused its arguments");
+    auto square = axes.bottomRightCorner(rows, rows);
+    right = Eigen::MatrixXd::Zero(count, rows);
+    AddTransposedProduct(v, square, right);
+    scaled = -(s.topLeftCorner(count, count).triangularView<Eigen::Upper>() * right);
+    AddProduct(v, scaled, square);
+  }
+  return axes;
+}
+
+Eigen::MatrixXd SolveColumns(const TridiagonalFactor& factor, const Eigen::MatrixXd& b) {
+  const Eigen::Index size = b.rows();
+  Eigen::MatrixXd solution(size, b.cols());
+  if (size == 0) return solution;
+  ColumnTile tile(kColumns, size), x(kColumns, size);
+  for (Eigen::Index first = 0; first < b.cols(); first += kColumns) {
+    Load(b, first, tile);
+    Eliminate(factor, tile, x);
+    ColumnGroup last = x.col(size - 1) * factor.inverse_pivot(size - 1);
+    x.col(size - 1) = last;
+    for (Eigen::Index k = size - 1; k-- > 0;) {
+      last = x.col(k) * factor.inverse_pivot(k) - factor.lower(k) * last;
+      x.col(k) = last;
+    }
+    const Eigen::Index count = std::min(kColumns, b.cols() - first);
+    solution.middleCols(first, count) = x.topRows(count).transpose().matrix();
+  }
+  return solution;
+}
+
+TridiagonalForms QuadraticForms(const std::vector<TridiagonalFactor>& factors,
+                                const Eigen::MatrixXd& b) {
+  const Eigen::Index size = b.rows();
+  TridiagonalForms forms{Eigen::MatrixXd::Zero(factors.size(), b.cols()),
+                         Eigen::MatrixXd::Zero(factors.size(), b.cols())};
+  if (size == 0) return forms;
+  ColumnTile tile(kColumns, size), x(kColumns, size);
+  for (Eigen::Index first = 0; first < b.cols(); first += kColumns) {
+    const Eigen::Index count = std::min(kColumns, b.cols() - first);
+    Load(b, first, tile);
+    for (size_t l = 0; l < factors.size(); ++l) {
+      const TridiagonalFactor& factor = factors[l];
+      Eliminate(factor, tile, x);
+      ColumnGroup last = x.col(size - 1) * factor.inverse_pivot(size - 1);
+      ColumnGroup once = tile.col(size - 1) * last, twice = last.square();
+      for (Eigen::Index k = size - 1; k-- > 0;) {
+        last = x.col(k) * factor.inverse_pivot(k) - factor.lower(k) * last;
+        once += tile.col(k) * last;
+        twice += last.square();
+      }
+      const Eigen::Index row = static_cast<Eigen::Index>(l);
+      forms.once.row(row).segment(first, count) = once.head(count).matrix().transpose();
+      forms.twice.row(row).segment(first, count) = twice.head(count).matrix().transpose();
+    }
+  }
+  return forms;
 }
 
 double InverseTrace(const Tridiagonal& t, double penalty) {

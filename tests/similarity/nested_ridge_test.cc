@@ -114,9 +114,9 @@ NestedRidge Make(const World& world, const RidgeOptions& options) {
   return *std::move(ridge);
 }
 
-void CheckStimuli(Eigen::Index num_fit, Eigen::Index p, const std::vector<int64_t>& sizes,
+void CheckStimuli(const World& world, const std::vector<int64_t>& sizes,
                   const RidgeOptions& options) {
-  const World world = MakeWorld(num_fit, p, 7, 10 + num_fit);
+  const int64_t num_fit = world.source_fit.rows(), p = world.source_fit.cols();
   NestedRidge ridge = Make(world, options);
   for (const uint64_t seed : {1, 2}) {
     const std::vector<int64_t> order = Order(num_fit, seed);
@@ -133,9 +133,14 @@ void CheckStimuli(Eigen::Index num_fit, Eigen::Index p, const std::vector<int64_
   }
 }
 
-void CheckUnits(Eigen::Index num_fit, Eigen::Index p, const std::vector<int64_t>& sizes,
+void CheckStimuli(Eigen::Index num_fit, Eigen::Index p, const std::vector<int64_t>& sizes,
+                  const RidgeOptions& options) {
+  CheckStimuli(MakeWorld(num_fit, p, 7, 10 + num_fit), sizes, options);
+}
+
+void CheckUnits(const World& world, const std::vector<int64_t>& sizes,
                 const RidgeOptions& options) {
-  const World world = MakeWorld(num_fit, p, 7, 20 + num_fit);
+  const int64_t num_fit = world.source_fit.rows(), p = world.source_fit.cols();
   NestedRidge ridge = Make(world, options);
   std::vector<int64_t> stimuli(num_fit);  // folds follow it
   std::iota(stimuli.begin(), stimuli.end(), 0);
@@ -153,6 +158,11 @@ void CheckUnits(Eigen::Index num_fit, Eigen::Index p, const std::vector<int64_t>
   }
 }
 
+void CheckUnits(Eigen::Index num_fit, Eigen::Index p, const std::vector<int64_t>& sizes,
+                const RidgeOptions& options) {
+  CheckUnits(MakeWorld(num_fit, p, 7, 20 + num_fit), sizes, options);
+}
+
 TEST(NestedRidgeTest, StimulusCurvesEqualSeparateRefits) {
   CheckStimuli(300, 40, {2, 5, 11, 23, 39, 40, 41, 60, 120, 299, 300}, {});
 }
@@ -167,6 +177,33 @@ TEST(NestedRidgeTest, UnitCurvesEqualSeparateRefits) {
 
 TEST(NestedRidgeTest, UnitCurvesEqualSeparateRefitsWithMoreUnitsThanStimuli) {
   CheckUnits(40, 130, {1, 5, 20, 39, 40, 41, 70, 129, 130}, {});
+}
+
+// Some targets are fitted almost exactly, which takes float64, beside others that do not.
+TEST(NestedRidgeTest, TargetsThatTakeFloat64StandBesideOthers) {
+  World world = MakeWorld(400, 40, 7, 9);
+  const Eigen::MatrixXd mix = NormalMatrix(40, 2, 90);
+  for (const int j : {0, 1}) {
+    world.target_fit.col(3 * j) =
+        world.source_fit * mix.col(j) + 1e-3 * NormalMatrix(400, 1, 91 + j);
+    world.target_test.col(3 * j) = world.source_test * mix.col(j);
+  }
+  CheckStimuli(world, {20, 45, 90, 250, 400}, {});
+  CheckUnits(world, {5, 30, 39, 40}, {});
+}
+
+// Units far apart in scale, and targets as well: what float32 has no range for.
+TEST(NestedRidgeTest, ScalesFarApartStayInRange) {
+  World world = MakeWorld(300, 30, 7, 19);
+  for (int j = 0; j < 30; ++j) {
+    const double scale = j < 15 ? 1e-9 : 1e9;
+    world.source_fit.col(j) *= scale;
+    world.source_test.col(j) *= scale;
+  }
+  world.target_fit.col(1) *= 1e-30;
+  world.target_test.col(1) *= 1e-30;
+  CheckStimuli(world, {10, 60, 200, 300}, {});
+  CheckUnits(world, {2, 9, 20, 30}, {});
 }
 
 TEST(NestedRidgeTest, OnePenaltyOfTheGridIsTakenAsItIs) {
@@ -253,8 +290,10 @@ TEST(TridiagonalCoordinatesTest, AgreeWithPrincipalCoordinates) {
   ASSERT_TRUE(basis.ok());
   const Eigen::MatrixXd centred = CentreUnits(world.source_fit).values;
   const CentredUnits target = CentreUnits(world.target_fit);
-  const auto tridiagonal =
-      TridiagonalCoordinates::Make(centred, centred.transpose() * centred);
+  const double scale = 3.0;
+  const Eigen::MatrixXf scaled = (centred / scale).cast<float>();
+  const auto tridiagonal = TridiagonalCoordinates::Make(
+      {scaled, scale, [&] { return centred; }}, centred.transpose() * centred);
   ASSERT_TRUE(tridiagonal.ok());
   const PrincipalCoordinates principal(*basis);
   EXPECT_NEAR(tridiagonal->mean_eigenvalue(), principal.mean_eigenvalue(),
@@ -266,7 +305,7 @@ TEST(TridiagonalCoordinatesTest, AgreeWithPrincipalCoordinates) {
                 .maxCoeff(),
             kRounding);
   const Eigen::MatrixXd projected =
-      tridiagonal->Project(centred.transpose() * target.values);
+      tridiagonal->axes().transpose() * (centred.transpose() * target.values);
   const Eigen::MatrixXd expected_projected =
       principal.rotated().transpose() * target.values;
   const Eigen::RowVectorXd total = target.values.colwise().squaredNorm();
@@ -280,6 +319,74 @@ TEST(TridiagonalCoordinatesTest, AgreeWithPrincipalCoordinates) {
     const Eigen::MatrixXd expected =
         principal.rotated() * principal.Solve(penalty, expected_projected);
     EXPECT_TRUE(fitted.isApprox(expected, kRounding)) << penalty;
+  }
+}
+
+// What float32 makes of both, and that it leaves leverages to float64 where a stimulus
+// has all of it.
+TEST(TridiagonalCoordinatesTest, FloatCoordinatesAgreeWithFloat64) {
+  constexpr double kFloatRounding = 1e-5;
+  const World world = MakeWorld(300, 20, 4, 18);
+  Eigen::MatrixXd centred = CentreUnits(world.source_fit).values;
+  const auto make = [&](const Eigen::MatrixXf& scaled) {
+    return TridiagonalCoordinates::Make({scaled, 2.0, [&] { return centred; }},
+                                        centred.transpose() * centred);
+  };
+  const Eigen::MatrixXf scaled = (centred / 2.0).cast<float>();
+  const auto source = make(scaled);
+  ASSERT_TRUE(source.ok());
+  const std::vector<double> penalties =
+      RidgeOptions().Penalties(source->mean_eigenvalue());
+  const FloatCoordinates found = source->InFloat(0.5, penalties);
+  EXPECT_TRUE(
+      (0.5 * found.rotated.cast<double>()).isApprox(source->rotated(), kFloatRounding));
+  ASSERT_TRUE(found.freedom.has_value());
+  EXPECT_LT((*found.freedom - source->Freedom(penalties)).cwiseAbs().maxCoeff(),
+            kFloatRounding);
+
+  centred.col(1).setZero();
+  centred(7, 1) = 3.0;
+  const Eigen::MatrixXf alone = (centred / 2.0).cast<float>();
+  const auto leveraged = make(alone);
+  ASSERT_TRUE(leveraged.ok());
+  EXPECT_FALSE(leveraged->InFloat(0.5, penalties).freedom.has_value());
+}
+
+// More units than stimuli: kernels against principal coordinates.
+TEST(KernelCoordinatesTest, AgreeWithPrincipalCoordinates) {
+  constexpr double kRounding = 1e-9;  // of systems with a condition of up to 1e6
+  const World world = MakeWorld(30, 80, 4, 28);
+  const auto basis = SourceBasis::Make(world.source_fit);
+  ASSERT_TRUE(basis.ok());
+  const Eigen::MatrixXd centred = CentreUnits(world.source_fit).values;
+  const CentredUnits target = CentreUnits(world.target_fit);
+  const auto kernel = KernelCoordinates::Make(centred * centred.transpose(), 80);
+  ASSERT_TRUE(kernel.ok());
+  const PrincipalCoordinates principal(*basis);
+  EXPECT_NEAR(kernel->mean_eigenvalue(), principal.mean_eigenvalue(),
+              kRounding * principal.mean_eigenvalue());
+  const std::vector<double> penalties =
+      RidgeOptions().Penalties(principal.mean_eigenvalue());
+  EXPECT_LT(
+      (kernel->Freedom(penalties) - principal.Freedom(penalties)).cwiseAbs().maxCoeff(),
+      kRounding);
+  const Eigen::MatrixXd projected = kernel->rotated().transpose() * target.values;
+  const Eigen::MatrixXd principal_projected =
+      principal.rotated().transpose() * target.values;
+  const Eigen::RowVectorXd total = target.values.colwise().squaredNorm();
+  EXPECT_LT((kernel->TrainingErrors(total, projected, penalties) -
+             principal.TrainingErrors(total, principal_projected, penalties))
+                .cwiseAbs()
+                .maxCoeff(),
+            kRounding * total.maxCoeff());
+  for (const double penalty : {penalties[3], penalties[10], penalties[19]}) {
+    const Eigen::MatrixXd fitted = kernel->rotated() * kernel->Solve(penalty, projected);
+    const Eigen::MatrixXd expected =
+        principal.rotated() * principal.Solve(penalty, principal_projected);
+    EXPECT_TRUE(fitted.isApprox(expected, kRounding)) << penalty;
+    const Eigen::MatrixXd weights =
+        centred.transpose() * (kernel->rotated() * kernel->Dual(penalty, projected));
+    EXPECT_TRUE((centred * weights).isApprox(expected, kRounding)) << penalty;
   }
 }
 

@@ -52,6 +52,40 @@ TEST_F(TridiagonalTest, LeveragesAreQuadraticFormsInTheInverse) {
   }
 }
 
+// One block of reflectors, a whole one and several; one group of columns, a whole one and
+// several.
+TEST(TridiagonalColumnsTest, AxesAndColumnsAreThoseOfTheReflectors) {
+  for (const Eigen::Index size : {1, 2, 20, 65, 150}) {
+    const Eigen::MatrixXd x = NormalMatrix(size + 10, size, 3);
+    const Eigen::MatrixXd gram = x.transpose() * x;
+    const auto t = Tridiagonalise(gram);
+    ASSERT_TRUE(t.ok()) << t.status();
+    const Eigen::MatrixXd axes = Axes(*t);
+    EXPECT_LT((axes - t->Apply(false, Eigen::MatrixXd::Identity(size, size)))
+                  .cwiseAbs()
+                  .maxCoeff(),
+              1e-12)
+        << size;
+    const std::vector<TridiagonalFactor> factors = {TridiagonalFactor(*t, 0.5),
+                                                    TridiagonalFactor(*t, 20.0)};
+    for (const Eigen::Index count : {1, 16, 37}) {
+      const Eigen::MatrixXd b = NormalMatrix(size, count, 4);
+      const TridiagonalForms forms = QuadraticForms(factors, b);
+      for (int l = 0; l < 2; ++l) {
+        const Eigen::MatrixXd found = SolveColumns(factors[l], b);
+        for (Eigen::Index j = 0; j < count; ++j) {
+          const Eigen::VectorXd expected = factors[l].Solve(b.col(j));
+          EXPECT_TRUE(found.col(j).isApprox(expected, 1e-12)) << size << " " << j;
+          EXPECT_NEAR(forms.once(l, j), b.col(j).dot(expected),
+                      1e-12 * b.col(j).squaredNorm());
+          EXPECT_NEAR(forms.twice(l, j), expected.squaredNorm(),
+                      1e-12 * b.col(j).squaredNorm());
+        }
+      }
+    }
+  }
+}
+
 TEST(TridiagonaliseTest, WorksOnOneRow) {
   const auto t = Tridiagonalise(Eigen::MatrixXd::Constant(1, 1, 3.0));
   ASSERT_TRUE(t.ok()) << t.status();
