@@ -23,13 +23,25 @@ target_compile_options(iat_warnings INTERFACE
   $<$<CXX_COMPILER_ID:GNU>:-Wno-error=free-nonheap-object>
   $<$<CXX_COMPILER_ID:GNU>:-Wno-error=maybe-uninitialized>)
 
+set(iat_march ${IAT_PROCESSOR})
+if(iat_march STREQUAL portable)
+  # AVX2 and FMA: Intel since Haswell, AMD since Excavator.
+  set(iat_march "")
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+    set(iat_march x86-64-v3)
+  endif()
+endif()
+if(iat_march)
+  set(iat_march -march=${iat_march})
+endif()
+
 # Everything that changes code generation sits here, so that all targets agree
 # (Eigen's alignment depends on it) and can share one precompiled header.
 add_library(iat_codegen INTERFACE)
 target_include_directories(iat_codegen INTERFACE
   $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:include/iat>)
 target_compile_options(iat_codegen INTERFACE
-  $<$<BOOL:${IAT_NATIVE}>:-march=native>
+  ${iat_march}
   # Contracting a*b+c differently from one call site to the next would make
   # results depend on inlining.
   -ffp-contract=off -pthread
