@@ -17,6 +17,7 @@
 #include "app/provenance.h"
 #include "base/parallel.h"
 #include "base/terminal.h"
+#include "report/gnuplot.h"
 
 namespace iat {
 namespace {
@@ -143,6 +144,11 @@ std::vector<Finding> Examine(const std::string& folder) {
                                   ? absl::StrCat(torch::cuda::device_count(), " devices")
                                   : "none, the processor is used"),
        ""});
+  const absl::Status gnuplot = FindGnuplot("gnuplot");
+  findings.push_back(
+      {gnuplot.ok() ? Level::kFine : Level::kBroken,
+       absl::StrCat("figures: gnuplot ", gnuplot.ok() ? "is there" : "is not there"),
+       std::string(gnuplot.message())});
   struct statvfs disk {};
   if (::statvfs(folder.c_str(), &disk) == 0) {
     const double free =

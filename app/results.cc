@@ -19,6 +19,7 @@
 #include "base/rank.h"
 #include "base/status.h"
 #include "base/workers.h"
+#include "report/gnuplot.h"
 #include "report/report.h"
 #include "similarity/compare.h"
 #include "similarity/summary.h"
@@ -329,6 +330,14 @@ absl::Status Pipeline::WriteProvenance() {
 }
 
 absl::Status Pipeline::Reproduce(bool json) {
+  // Hours of training should not end with what was known at the start.
+  const absl::Status gnuplot = FindGnuplot(config_.report.gnuplot);
+  if (!gnuplot.ok()) {
+    const std::string words =
+        absl::StrCat(gnuplot.message(), "; iat train, extract and compare do without it");
+    if (!options_.dry_run) return absl::Status(gnuplot.code(), words);
+    Say("report", absl::StrCat("will not start: ", words));
+  }
   IAT_RETURN_IF_ERROR(Train());
   IAT_RETURN_IF_ERROR(Extract());
   if (!config_.neural.empty()) IAT_RETURN_IF_ERROR(Record());

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "base/file.h"
 #include "base/status.h"
@@ -109,6 +111,24 @@ std::string WithoutDate(std::string pdf) {
 }
 
 }  // namespace
+
+absl::Status FindGnuplot(const std::string& program) {
+  std::vector<std::string> places = {program};
+  if (!absl::StrContains(program, "/")) {
+    places.clear();
+    const char* path = std::getenv("PATH");
+    for (const absl::string_view folder :
+         absl::StrSplit(path == nullptr ? "/usr/bin:/bin" : path, ':')) {
+      places.push_back(absl::StrCat(folder.empty() ? "." : folder, "/", program));
+    }
+  }
+  for (const std::string& place : places) {
+    if (::access(place.c_str(), X_OK) == 0 && !std::filesystem::is_directory(place)) {
+      return absl::OkStatus();
+    }
+  }
+  return CannotStart(program, ENOENT);
+}
 
 absl::Status RunGnuplot(const std::string& program, const std::filesystem::path& folder,
                         const std::string& script) {

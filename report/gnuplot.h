@@ -21,6 +21,9 @@ namespace iat {
 absl::Status RunGnuplot(const std::string& program, const std::filesystem::path& folder,
                         const std::string& script);
 
+// Whether RunGnuplot would find `program`, without running it. NotFound as there.
+absl::Status FindGnuplot(const std::string& program);
+
 // Draws a figure: runs `script`, which reads NAME.csv and writes NAME.svg, NAME.pdf and
 // NAME.png, and puts those, NAME.csv and NAME.gp into `folder`, each whole or not at
 // all; where drawing fails all five stay as they were. Errors as RunGnuplot's, and

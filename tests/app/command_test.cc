@@ -361,6 +361,29 @@ TEST_F(CommandTest, DoctorNamesAWrongThreadCountAndFindsOneBlas) {
   EXPECT_THAT(result.out, Not(HasSubstr("copies of")));
 }
 
+TEST_F(CommandTest, AMissingGnuplotIsNamedBeforeAnyWork) {
+  WriteText(config_, TinyConfig());
+  const std::string setting = "report.gnuplot=\"/nowhere/gnuplot\"";
+  ExpectFailure({"reproduce", config_, "--out", run_, "--set", setting}, 1,
+                "cannot start \"/nowhere/gnuplot\", which draws the figures (Debian and "
+                "Ubuntu: apt-get install gnuplot-nox; elsewhere: set report.gnuplot to "
+                "its path): No such file or directory; iat train, extract and compare do "
+                "without it");
+  EXPECT_FALSE(fs::exists(run_ + "/models"));
+  const CommandResult planned =
+      RunCommand({"reproduce", config_, "--out", run_, "--dry-run", "--set", setting});
+  EXPECT_EQ(planned.exit_code, 0) << planned.err;
+  EXPECT_THAT(planned.err, HasSubstr("[report] will not start: cannot start"));
+
+  const std::string path = std::getenv("PATH");
+  ::setenv("PATH", "/nowhere", 1);
+  const CommandResult doctor = RunCommand({"doctor"});
+  ::setenv("PATH", path.c_str(), 1);
+  EXPECT_EQ(doctor.exit_code, 1);
+  EXPECT_THAT(doctor.out, HasSubstr("BROKEN  figures: gnuplot is not there\n        -> "
+                                    "cannot start \"gnuplot\""));
+}
+
 TEST_F(CommandTest, ShowExplainsFiles) {
   MakeActivations();
   CommandResult result = RunCommand({"show", run_ + "/activations/held-out/seed-000.nc"});

@@ -39,6 +39,18 @@ TEST_F(GnuplotTest, AMissingProgramSaysWhatToInstall) {
   }
 }
 
+TEST_F(GnuplotTest, IsFoundAsItWouldBeStarted) {
+  EXPECT_TRUE(FindGnuplot("gnuplot").ok());
+  EXPECT_TRUE(FindGnuplot(folder_.Program("mine", "exit 0")).ok());
+  for (const std::string& program :
+       {std::string("no-such-gnuplot"), folder_.path().string()}) {
+    const absl::Status status = FindGnuplot(program);
+    EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+    EXPECT_THAT(status.message(), AllOf(HasSubstr("cannot start \"" + program + "\""),
+                                        HasSubstr("apt-get install gnuplot-nox")));
+  }
+}
+
 TEST_F(GnuplotTest, AnErrorInTheScriptComesBackInItsOwnWords) {
   const absl::Status status = Run("gnuplot", "plot 'no-such-data.csv'\n");
   EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
