@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "app/neural_stage.h"
 #include "app/pipeline.h"
 #include "base/progress.h"
 #include "base/status.h"
@@ -169,10 +170,18 @@ double TrainingSeconds(int64_t num_networks, int jobs, int64_t images_seen,
 
 absl::Status Pipeline::PlanPacking(const ImageOptions& options, const std::string& name) {
   for (const std::string& path : options.paths) {
-    if (!fs::exists(path)) {
+    if (fs::exists(path)) continue;
+    IAT_ASSIGN_OR_RETURN(const std::string recording,
+                         RecordingThatBrings(config_.neural, folder_, path));
+    if (recording.empty()) {
       return absl::NotFoundError(
           absl::StrCat(name, ": ", path, ": No such file or folder"));
     }
+    if (planned_.insert(name).second) {
+      Say("images", absl::StrCat("will pack all ", name, " once ", recording,
+                                 " is imported, which writes ", path));
+    }
+    return absl::OkStatus();
   }
   if (!planned_.insert(name).second) return absl::OkStatus();
   const double each = 3.0 * static_cast<double>(options.size * options.size);

@@ -113,4 +113,20 @@ absl::Status RunNeuralStage(const NeuralStage& stage) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::string> RecordingThatBrings(
+    const std::map<std::string, NeuralOptions>& recordings, const fs::path& folder,
+    const fs::path& path) {
+  for (const auto& [name, options] : recordings) {
+    const fs::path pictures = folder / "neural" / (name + ".npy");
+    if (options.source != "description" ||
+        fs::weakly_canonical(path) != fs::weakly_canonical(pictures)) {
+      continue;
+    }
+    IAT_ASSIGN_OR_RETURN(const Description description,
+                         Description::Load(options.description, {}));
+    if (!description.images.empty()) return name;
+  }
+  return std::string();
+}
+
 }  // namespace iat

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "app/neural_options.h"
 
 namespace iat {
@@ -27,6 +28,12 @@ struct NeuralStage {
 // unless they are its means. Waits where another process of the same run is importing. A
 // dry run says what would be done, and which files are missing.
 absl::Status RunNeuralStage(const NeuralStage& stage);
+
+// The one of `recordings` whose import into the run folder writes `path`, the pictures
+// that the animals saw; empty where none does.
+absl::StatusOr<std::string> RecordingThatBrings(
+    const std::map<std::string, NeuralOptions>& recordings,
+    const std::filesystem::path& folder, const std::filesystem::path& path);
 
 }  // namespace iat
 

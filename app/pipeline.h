@@ -174,7 +174,7 @@ class Pipeline {
   absl::Status PrintSummary(bool json, bool with_verdicts = false) const;
   absl::Status DrawAndWrite();
   // What a dry run says of time and disk (app/estimate.h); NotFound naming a path that
-  // is not there.
+  // is not there and that no import will bring.
   absl::Status PlanPacking(const ImageOptions& options, const std::string& name);
   void SayTrainingPlan(int64_t num_networks, int64_t num_untrained,
                        const absl::StatusOr<PackedSet>& images) const;

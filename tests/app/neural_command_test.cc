@@ -69,7 +69,9 @@ TEST_F(NeuralCommandTest, TheAllenConfigsDryRunPasses) {
   ASSERT_NE(root, nullptr);
   // The user's sessions are not here: the plan says so.
   ::setenv("ALLEN_NEUROPIXELS", folder_.path().c_str(), 1);
-  if (std::getenv("IAT_DATA") == nullptr) ::setenv("IAT_DATA", "/nowhere", 1);
+  fs::create_directories(folder_ / "data/allen_scenes/exact31");
+  WriteText(folder_ / "data/train64_part0.tar.gz", "");
+  ::setenv("IAT_DATA", (folder_ / "data").c_str(), 1);
   const fs::path old = fs::current_path();
   fs::current_path(root);
   const CommandResult result = RunCommand({"reproduce", "configs/allen-neuropixels.toml",
@@ -82,6 +84,37 @@ TEST_F(NeuralCommandTest, TheAllenConfigsDryRunPasses) {
   EXPECT_THAT(result.err,
               HasSubstr("[neural] 2 of them missing, first " + folder_.path().string()));
   EXPECT_FALSE(fs::exists(folder_ / "run"));
+}
+
+TEST_F(NeuralCommandTest, ADryRunCountsOnThePicturesThatAnImportBrings) {
+  const std::string run = (folder_ / "run").string();
+  const std::string pictures = run + "/neural/planted.npy";
+  const std::string config = (folder_ / "config.toml").string();
+  WriteText(config,
+            "[family]\nseeds = [0]\n[images]\nsource = \"dead-leaves\"\n"
+            "count = 40\n[neural.planted]\ndescription = \"" +
+                description_.string() +
+                "\"\n[stimuli.shown]\nsource = \"npy\"\npaths = [\"" + pictures +
+                "\"]\n");
+  const auto plan = [&] {
+    return RunCommand({"extract", config, "--out", run, "--dry-run"});
+  };
+  CommandResult result = plan();
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err,
+              HasSubstr("stimuli shown: " + pictures + ": No such file or folder"));
+
+  std::ofstream(description_)
+      << "[recording]\nunit = \"spikes/s\"\nsource = \"planted\"\n"
+      << "images = \"/pictures\"\n[table]\nfiles = [\"" << data_.string()
+      << "\"]\ndataset = \"/{animal}/r\"\narea = \"V1\"\n"
+      << "stimulus_id = \"planted-{:06d}\"\n";
+  result = plan();
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err,
+              HasSubstr("[images] will pack all stimuli shown once planted is imported, "
+                        "which writes " +
+                        pictures));
 }
 
 TEST_F(NeuralCommandTest, TheStageMakesWhatIsMissingAndKeepsTheRest) {

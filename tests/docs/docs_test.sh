@@ -16,6 +16,7 @@
 # Settings  `iat` is the real one. With a config of minutes or more it gets settings
 #           that make it small added (before those of the page, which win), with those of
 #           hours --dry-run. Configs themselves are read as they are shipped.
+# Configs   Every one in configs/ is planned by a dry run of what its first lines say.
 set -euo pipefail
 source_folder=$(realpath "$1") iat=$(realpath "$2")
 scratch=$(mktemp -d)
@@ -153,9 +154,12 @@ perl -e 'use strict;
 seq -f 'dead-leaves-2-%06g' 0 59 >first.txt
 seq -f 'dead-leaves-2-%06g' 60 119 >rest.txt
 # The large image sets, which a dry run only looks for.
-mkdir -p data imagenet/train imagenet/val cifar10
-touch data/train64_part0.tar.gz data/stimuli64.tar.gz cifar10/test_batch.bin
+mkdir -p data/allen_scenes/{exact31,best164x128} imagenet/train imagenet/val cifar10 sessions
+touch data/train64_part0.tar.gz data/stimuli64.tar.gz data/stimuli64_in1k.tar.gz \
+  cifar10/test_batch.bin
 export IAT_DATA=$PWD/data IMAGENET=$PWD/imagenet CIFAR10=$PWD/cifar10
+# Recordings are not there: a dry run says which, an import fails and names the file.
+export ALLEN_NEUROPIXELS=$PWD/sessions ALLEN_TWO_PHOTON=$PWD/sessions
 
 # ---- the pages ---------------------------------------------------------------------
 
@@ -246,6 +250,48 @@ done
 echo "ran ${count[sh]} shell, ${count[python]} Python and ${count[toml]} TOML blocks;" \
   "not run: ${count["not run"]} by mark, ${count["no modules"]} for want of modules"
 [ "${count[sh]}" -ge 30 ] || fail "only ${count[sh]} shell blocks were found"
+
+# ---- the configs -------------------------------------------------------------------
+
+# Each is planned by the commands that its first lines give, or else by reproduce.
+configs=0 descriptions=0
+for config in configs/*.toml configs/neural/*.toml; do
+  typed=$(awk '/^#/ { sub(/^# */, ""); if (/^iat [a-z]/) print; next } { exit }' "$config" |
+    grep "$config" || true)
+  if grep -q '^\[recording\]' "$config"; then
+    descriptions=$((descriptions + 1))
+    printf '[family]\nseeds = []\n[neural.it]\ndescription = "%s"\n%s\n' "$config" \
+      '[neural.it.scores]
+directions = ["animals->animals"]' >described.toml
+    if ! "$iat" neural scores described.toml --dry-run >"$scratch/log" 2>&1 ||
+      ! grep -q "^\[neural\] will import it from [0-9]* file(s) by $config" "$scratch/log"; then
+      cat "$scratch/log"
+      fail "$config: a run that imports it"
+    fi
+    [[ $typed == "iat neural import $config --out "* ]] ||
+      fail "$config: its first lines give no iat neural import"
+    # shellcheck disable=SC2086
+    if "$iat" ${typed#iat } >"$scratch/log" 2>&1 || ! grep -q 'No such file' "$scratch/log"; then
+      cat "$scratch/log"
+      fail "$config: an import without the files should name the first"
+    fi
+    continue
+  fi
+  configs=$((configs + 1))
+  while read -r command; do
+    command=${command%%#*}
+    case $command in *' --dry-run'*) ;; *) command+=' --dry-run' ;; esac
+    # shellcheck disable=SC2086
+    "$iat" ${command#iat } >"$scratch/log" 2>&1 || {
+      cat "$scratch/log"
+      fail "$config: $command"
+    }
+  done <<<"${typed:-iat reproduce $config}"
+done
+echo "planned $configs configs and $descriptions descriptions of recordings"
+if [ $configs -lt 10 ] || [ $descriptions -lt 4 ]; then
+  fail "configs/ holds more than that"
+fi
 
 # ---- what files.md says ------------------------------------------------------------
 
