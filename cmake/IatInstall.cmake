@@ -55,13 +55,49 @@ iat_written_by_itself(iat.fish ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.
   completion fish)
 add_custom_target(iat_pages ALL DEPENDS ${iat_pages})
 
+# Two Debian packages: inter-animal-transforms (the program; Debian has an "iat" already,
+# of CD images, which an upgrade would put in our place) and libiat-dev
+# (iat::similarity). Made by the
+# preset "package": what the machine that builds has beyond others must not be in them.
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_CONTACT "the iat authors <iat@localhost>")
-set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
-set(CPACK_DEBIAN_PACKAGE_SECTION science)
-# Shared libraries are found in the binary; OpenBLAS's variant and gnuplot are not.
-set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_DEPENDS "libopenblas0-openmp, gnuplot-nox | gnuplot, fonts-dejavu-core")
-set(CPACK_COMPONENTS_GROUPING ALL_COMPONENTS_IN_ONE)
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)
+set(CPACK_COMPONENTS_ALL program library)
+set(CPACK_COMPONENTS_GROUPING ONE_PER_GROUP)
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+set(CPACK_IAT_PROCESSOR "${IAT_PROCESSOR}")
+set(CPACK_PRE_BUILD_SCRIPTS ${PROJECT_SOURCE_DIR}/cmake/DebianFiles.cmake)
+
+set(CPACK_DEBIAN_PROGRAM_PACKAGE_NAME inter-animal-transforms)
+# Its program has the same name.
+set(CPACK_DEBIAN_PROGRAM_PACKAGE_CONFLICTS iat)
+set(CPACK_DEBIAN_PROGRAM_PACKAGE_SECTION science)
+# Below the first line, which is the project's DESCRIPTION.
+set(CPACK_COMPONENT_PROGRAM_DESCRIPTION
+"Measures under which class of mapping (ridge, LogisticRidge and others) the
+neural responses of two animals are similar, how much data it takes to say so,
+and trains families of AlexNet-style networks that stand in for animals. One
+command goes from a config to figures and a report; runs resume where they
+were stopped.
+
+On x86 a processor with AVX2 and FMA is needed.")
+# The shared libraries are found in the binary. Not there: the kind of OpenBLAS whose
+# threads are LibTorch's, and gnuplot, without which no run reaches its report.
+set(CPACK_DEBIAN_PROGRAM_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PROGRAM_PACKAGE_DEPENDS
+  "libopenblas0-openmp, gnuplot-nox | gnuplot-qt | gnuplot-x11, fonts-dejavu-core")
+
+set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME libiat-dev)
+set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libdevel)
+set(CPACK_COMPONENT_LIBRARY_DESCRIPTION
+"Headers, static libraries and the CMake package of iat::similarity: ridge,
+LogisticRidge and other mappings between two animals' responses, splits and
+scores. Needs no LibTorch.")
+# What iatConfig.cmake looks for.
+set(CPACK_DEBIAN_LIBRARY_PACKAGE_DEPENDS
+  "libabsl-dev, libboost-math-dev, libeigen3-dev, liblapacke-dev, libnetcdf-dev, libopenblas-openmp-dev, libssl-dev, nlohmann-json3-dev, pkg-config | pkgconf")
 include(CPack)
