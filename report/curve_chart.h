@@ -32,18 +32,9 @@
 
 #include "absl/status/status.h"
 #include "report/figure1.h"
+#include "report/legend.h"
 
 namespace iat {
-
-// Colour, shape of the points and kind of line of a curve.
-struct CurveStyle {
-  uint32_t colour = 0x0072B2;
-  int point_type = 7;  // gnuplot's; 0: no points
-  bool line = true;    // false: points alone
-  bool dashed = false;
-};
-// The i-th of Okabe & Ito's colours with a filled shape of its own; repeats after 7.
-CurveStyle ChartStyle(size_t i);
 
 struct CurveChartPoint {
   double x = 0;
@@ -74,17 +65,10 @@ struct AxisMark {
 struct CurvePanel {
   std::string id;  // in the data file; none twice
   std::string heading;
-  std::string x_title, y_title;  // y_title is drawn in the first column only
+  std::string x_title, y_title;  // y_title: in the first column, or with own_y
   bool log_x = true;
   std::vector<ChartCurve> curves;
   std::vector<AxisMark> marks = {};
-};
-
-struct LegendEntry {
-  std::string label;
-  CurveStyle style;
-  bool band = false;  // a sample of a band instead of a curve
-  bool mark = false;  // a triangle as of AxisMark
 };
 
 struct CurveChart {
@@ -92,6 +76,8 @@ struct CurveChart {
   std::string caption;  // one paragraph, a comment in the script
   std::vector<CurvePanel> panels = {};
   int num_columns = 2;
+  // Every panel its own y axis with title and numbers, for panels of different measures.
+  bool own_y = false;
   std::vector<LegendEntry> legend = {};
   double panel_height_mm = 38;
   // Values below are left out of the picture (curves run off its foot).

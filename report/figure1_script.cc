@@ -13,6 +13,7 @@
 #include "report/axis.h"
 #include "report/gnuplot.h"
 #include "report/gnuplot_page.h"
+#include "report/panel.h"
 
 namespace iat {
 namespace {
@@ -159,7 +160,6 @@ constexpr double kRightMm = 2;
 constexpr double kTopMm = 1.5;
 constexpr double kLegendRowMm = 4.6;
 constexpr double kLegendColumnMm = 54;
-constexpr double kSimulatedMm = 6;
 constexpr double kHeadingMm = 6.5;
 constexpr double kTicsMm = 6;
 
@@ -474,11 +474,7 @@ std::string Figure1Script(const Figure1Data& data, const FigureOptions& options)
                                     i, i + 1));
   }
   absl::StrAppend(&script, BeginDrawing("figure-1", page));
-  if (data.simulated) {
-    absl::StrAppend(&script, "  set label '{/:Bold SIMULATED DATA}' at ",
-                    page.At(options.width_mm / 2, kTopMm + kSimulatedMm / 2),
-                    " center font large textcolor rgb '#D55E00'\n");
-  }
+  if (data.simulated) absl::StrAppend(&script, SimulatedScript(page, kTopMm));
   absl::StrAppend(&script, legend.Script(page, legend_top));
   double top = panels_top;
   char letter = 'a';

@@ -43,6 +43,7 @@ std::string BeginDrawing(const std::string& name, const GnuplotPage& page) {
   constexpr double kPixelsPerPoint = 96.0 / 72;
   constexpr double kFontPoints = 8;
   constexpr double kLargeFontPoints = 10;
+  constexpr double kSmallFontPoints = 7;
   // Of the PNG, for slides and manuscripts; gnuplot's own pixels are those of
   // kPixelsPerMm.
   constexpr double kPngScale = 300.0 / 96;
@@ -51,24 +52,29 @@ std::string BeginDrawing(const std::string& name, const GnuplotPage& page) {
       absl::StrFormat(
           "    set terminal svg enhanced size %d,%d font 'Helvetica,%.4g' "
           "background rgb 'white' name '%s'\n"
-          "    large = 'Helvetica,%.4g'\n",
+          "    large = 'Helvetica,%.4g'\n"
+          "    small = 'Helvetica,%.4g'\n",
           std::lround(page.width() * kPixelsPerMm),
           std::lround(page.height() * kPixelsPerMm), kFontPoints * kPixelsPerPoint,
-          absl::StrReplaceAll(name, {{"-", ""}}), kLargeFontPoints * kPixelsPerPoint),
+          absl::StrReplaceAll(name, {{"-", ""}}), kLargeFontPoints * kPixelsPerPoint,
+          kSmallFontPoints * kPixelsPerPoint),
       "  } else { if (format eq 'png') {\n",
       absl::StrFormat("    set terminal pngcairo enhanced size %d,%d font 'Helvetica,%g' "
                       "fontscale %.5g linewidth %.5g pointscale %.5g background rgb "
                       "'white'\n"
-                      "    large = 'Helvetica,%g'\n",
+                      "    large = 'Helvetica,%g'\n"
+                      "    small = 'Helvetica,%g'\n",
                       std::lround(page.width() * kPixelsPerMm * kPngScale),
                       std::lround(page.height() * kPixelsPerMm * kPngScale), kFontPoints,
-                      kPngScale, kPngScale, kPngScale, kLargeFontPoints),
+                      kPngScale, kPngScale, kPngScale, kLargeFontPoints,
+                      kSmallFontPoints),
       "  } else {\n",
       absl::StrFormat("    set terminal pdfcairo enhanced size %.5gcm,%.5gcm font "
                       "'Helvetica,%g' background rgb 'white'\n"
-                      "    large = 'Helvetica,%g'\n",
+                      "    large = 'Helvetica,%g'\n"
+                      "    small = 'Helvetica,%g'\n",
                       page.width() / 10, page.height() / 10, kFontPoints,
-                      kLargeFontPoints),
+                      kLargeFontPoints, kSmallFontPoints),
       "  }}\n  set output '", name, ".'.format\n  set multiplot\n");
 }
 

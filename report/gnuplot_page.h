@@ -35,8 +35,7 @@ std::string GnuplotComment(absl::string_view text);
 
 // Between these two stands what is drawn, once for each of NAME.svg, NAME.pdf and
 // NAME.png (300 dots an inch): a loop over the terminals, with fonts of the same size on
-// paper
-// (`large` is the larger one) and a multiplot begun.
+// paper (`large` and `small` are a larger and a smaller one) and a multiplot begun.
 std::string BeginDrawing(const std::string& name, const GnuplotPage& page);
 std::string EndDrawing();
 
