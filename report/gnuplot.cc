@@ -110,6 +110,12 @@ std::string WithoutDate(std::string pdf) {
   return pdf;
 }
 
+// Our images are matrices of a few pixels, which a viewer would blur.
+std::string WithSharpPixels(const std::string& svg) {
+  return absl::StrReplaceAll(svg,
+                             {{"<image ", "<image style='image-rendering:pixelated' "}});
+}
+
 }  // namespace
 
 absl::Status FindGnuplot(const std::string& program) {
@@ -207,7 +213,7 @@ absl::Status DrawWithGnuplot(const std::string& program,
   IAT_RETURN_IF_ERROR(
       WriteFileAtomically(folder / (name + ".pdf"), WithoutDate(std::move(pdf))));
   IAT_RETURN_IF_ERROR(WriteFileAtomically(folder / (name + ".png"), png));
-  return WriteFileAtomically(folder / (name + ".svg"), svg);
+  return WriteFileAtomically(folder / (name + ".svg"), WithSharpPixels(svg));
 }
 
 }  // namespace iat
