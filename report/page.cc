@@ -12,13 +12,11 @@ constexpr absl::string_view kStyle = R"css(
 :root { color-scheme: light dark;
   --paper: #ffffff; --ink: #1a1a1a; --soft: #5a5a5a; --rule: #d0d0d0; --wash: #f4f4f4;
   --alert: #8a2c00; --alert-wash: #fdeee6;
-  --line-0: #0072b2; --line-1: #c85500; --line-2: #00795a; --line-3: #9c3f76;
-  --line-4: #444444; }
+  --focus: #0072b2; }
 @media (prefers-color-scheme: dark) { :root {
   --paper: #16181b; --ink: #e8e8e8; --soft: #b0b3b8; --rule: #44484e; --wash: #202328;
   --alert: #ffb48a; --alert-wash: #3a2317;
-  --line-0: #56b4e9; --line-1: #f0a030; --line-2: #2fc79c; --line-3: #e29bc6;
-  --line-4: #d8d8d8; } }
+  --focus: #56b4e9; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 62rem; background: var(--paper);
   color: var(--ink); font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, Helvetica,
@@ -33,7 +31,7 @@ p, li { max-width: 46rem; }
   padding: .6rem .9rem; margin: 1rem 0; }
 .alert p { margin: .2rem 0; }
 .scroll { overflow-x: auto; max-width: 100%; }
-.scroll:focus-visible, summary:focus-visible { outline: 2px solid var(--line-0);
+.scroll:focus-visible, summary:focus-visible { outline: 2px solid var(--focus);
   outline-offset: 2px; }
 figure { margin: 0; }
 .sheet { background: #ffffff; padding: .5rem; border: 1px solid var(--rule); }
@@ -47,19 +45,6 @@ tbody th { white-space: normal; min-width: 6rem; max-width: 22rem; }
 thead th { white-space: normal; min-width: 7rem; vertical-align: bottom; }
 td .interval { display: block; color: var(--soft); font-size: .85em; }
 td.text { white-space: normal; overflow-wrap: anywhere; min-width: 12rem; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr));
-  gap: 1rem; margin: .6rem 0; }
-.chart { width: 100%; max-width: 34rem; height: auto; }
-.chart text { fill: var(--ink); font-size: 12px; }
-.chart path { fill: none; stroke-width: 1.6; }
-.chart .grid { stroke: var(--rule); stroke-width: .8; }
-.chart .axis, .chart .level { stroke: var(--soft); stroke-width: 1; }
-.chart .level { stroke-dasharray: 4 4; }
-.line-0 { stroke: var(--line-0); } .dot-0 { fill: var(--line-0); }
-.line-1 { stroke: var(--line-1); } .dot-1 { fill: var(--line-1); }
-.line-2 { stroke: var(--line-2); } .dot-2 { fill: var(--line-2); }
-.line-3 { stroke: var(--line-3); } .dot-3 { fill: var(--line-3); }
-.line-4 { stroke: var(--line-4); } .dot-4 { fill: var(--line-4); }
 details { margin: .6rem 0; }
 summary { cursor: pointer; font-weight: 600; padding: .3rem 0; }
 pre { background: var(--wash); padding: .8rem; margin: 0; font-size: .85rem; line-height: 1.4; }
@@ -73,7 +58,7 @@ th button::after { content: "\2195"; color: var(--soft); margin-left: .3em; }
 th[aria-sort=ascending] button::after { content: "\2191"; color: inherit; }
 th[aria-sort=descending] button::after { content: "\2193"; color: inherit; }
 th button:focus-visible, .enlarge:focus-visible, .filter input:focus-visible {
-  outline: 2px solid var(--line-0); outline-offset: 2px; }
+  outline: 2px solid var(--focus); outline-offset: 2px; }
 .enlarge { font: inherit; font-size: .85rem; color: inherit; background: none;
   border: 1px solid var(--soft); border-radius: .25rem; padding: .15rem .6rem;
   margin: .4rem 0; cursor: pointer; }

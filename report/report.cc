@@ -13,7 +13,6 @@
 #include "base/status.h"
 #include "report/figure1_script.h"
 #include "report/html.h"
-#include "report/line_chart.h"
 #include "report/page.h"
 
 namespace iat {
@@ -235,19 +234,6 @@ std::string TablesHtml(const Figure1Data& data) {
   return html;
 }
 
-LineChart ChartOf(const TrainingQuality& training, double TrainingPoint::*column) {
-  LineChart chart;
-  for (const TrainingCurve& curve : training.curves) {
-    ChartLine line{.name = curve.animal, .points = {}};
-    for (const TrainingPoint& point : curve.points) {
-      line.points.push_back({static_cast<double>(point.step), point.*column});
-    }
-    chart.lines.push_back(std::move(line));
-  }
-  chart.x_title = "training step";
-  return chart;
-}
-
 std::string Measured(double value, const absl::ParsedFormat<'f'>& format) {
   return std::isfinite(value) ? absl::StrFormat(format, value) : "not measured";
 }
@@ -255,26 +241,6 @@ std::string Measured(double value, const absl::ParsedFormat<'f'>& format) {
 std::string TrainingHtml(const TrainingQuality& training) {
   if (training.curves.empty()) return "";
   const std::string loss_name = training.loss_name.empty() ? "loss" : training.loss_name;
-  LineChart loss = ChartOf(training, &TrainingPoint::loss);
-  loss.title =
-      absl::StrCat(Capitalised(loss_name), " of each animal against training step");
-  loss.y_title = loss_name;
-  std::string charts = LineChartSvg(loss);
-  const bool any_knn =
-      std::any_of(training.curves.begin(), training.curves.end(), [](const auto& curve) {
-        return std::isfinite(Last(curve, &TrainingPoint::knn_top1));
-      });
-  if (any_knn) {
-    LineChart knn = ChartOf(training, &TrainingPoint::knn_top1);
-    knn.title = "Nearest-neighbour accuracy of each animal against training step";
-    knn.y_title = "kNN top-1 (share)";
-    knn.markers = true;
-    if (std::isfinite(training.knn_chance)) {
-      knn.level = training.knn_chance;
-      knn.level_name = "chance";
-    }
-    absl::StrAppend(&charts, LineChartSvg(knn));
-  }
   std::string table = absl::StrCat(
       "<table aria-label=\"At the end of training\">\n<thead><tr>",
       "<th scope=\"col\">animal</th><th scope=\"col\">", HtmlEscape(loss_name),
@@ -297,7 +263,7 @@ std::string TrainingHtml(const TrainingQuality& training) {
         curve.collapsed ? "<strong>collapsed</strong>" : "none seen", "</td></tr>\n");
   }
   return absl::StrCat(
-      "<h2 id=\"training\">Training</h2>\n<div class=\"charts\">\n", charts, "</div>\n",
+      "<h2 id=\"training\">Training</h2>\n",
       Scroll("Training quality", absl::StrCat(table, "</tbody>\n</table>\n")),
       "<p class=\"note\">Embedding deviation is 1 for embeddings spread evenly over the "
       "sphere and 0 for a single point; effective rank counts the directions in "
@@ -389,7 +355,7 @@ absl::StatusOr<TrainingCurve> ReadTrainingCurve(const std::filesystem::path& pat
   curve.animal = animal;
   curve.points.resize(table.rows.size());
   for (const absl::string_view column :
-       {"step", "loss", "knn_top1", "embedding_deviation", "effective_rank"}) {
+       {"step", "epoch", "loss", "knn_top1", "embedding_deviation", "effective_rank"}) {
     if (table.Column(column) < 0) {
       return absl::InvalidArgumentError(absl::StrCat(path.string(), ": no column \"",
                                                      column, "\"; it has ",
@@ -400,6 +366,8 @@ absl::StatusOr<TrainingCurve> ReadTrainingCurve(const std::filesystem::path& pat
     TrainingPoint& point = curve.points[row];
     IAT_ASSIGN_OR_RETURN(const double step, Number(table, row, "step", path));
     point.step = static_cast<int64_t>(step);
+    IAT_ASSIGN_OR_RETURN(const double epoch, Number(table, row, "epoch", path));
+    point.epoch = static_cast<int64_t>(epoch);
     IAT_ASSIGN_OR_RETURN(point.loss, Number(table, row, "loss", path));
     IAT_ASSIGN_OR_RETURN(point.knn_top1, Number(table, row, "knn_top1", path));
     IAT_ASSIGN_OR_RETURN(point.embedding_deviation,
@@ -460,16 +428,23 @@ std::string ContrastSentence(const Contrast& contrast) {
 
 absl::StatusOr<std::string> ReportHtml(const ReportData& data) {
   IAT_RETURN_IF_ERROR(ValidateFigure1(data.figure1));
-  IAT_ASSIGN_OR_RETURN(const std::string svg, InlineSvg(data.figure1_svg, "figure-1",
-                                                        "Figure 1", "figure1_svg"));
+  IAT_ASSIGN_OR_RETURN(
+      const std::string svg,
+      InlineSvg(data.figure1_svg, "figure-1", "Figure 1", /*alt=*/"", "figure1_svg"));
+  std::vector<ReportFigure> all_figures = data.figures;
+  all_figures.insert(all_figures.end(), data.training_figures.begin(),
+                     data.training_figures.end());
+  IAT_RETURN_IF_ERROR(CheckFigures(all_figures));
   IAT_ASSIGN_OR_RETURN(const std::string figures, FiguresHtml(data.figures));
+  IAT_ASSIGN_OR_RETURN(const std::string training_figures,
+                       FiguresHtml(data.training_figures));
   return PageHtml(
       absl::StrCat(data.title, ": inter-animal transforms"), data.title,
       "Inter-animal transforms: how well one animal's responses map onto another's",
       absl::StrCat(AlertsHtml(data), VerdictsHtml(data.verdicts), SummaryHtml(data),
                    FigureHtml(data.figure1, svg), TablesHtml(data.figure1), figures,
                    FurtherTablesHtml(data.tables), TrainingHtml(data.training),
-                   RunHtml(data)));
+                   training_figures, RunHtml(data)));
 }
 
 absl::Status WriteReport(const std::filesystem::path& path, const ReportData& data) {

@@ -48,6 +48,7 @@ struct Contrast {
 
 struct TrainingPoint {
   int64_t step = 0;
+  int64_t epoch = 0;  // that the step belongs to, from 1; 0 before training
   double loss = 0;
   // NaN where not measured.
   double knn_top1 = std::numeric_limits<double>::quiet_NaN();
@@ -72,6 +73,7 @@ struct TrainingQuality {
   std::string loss_name;  // "noise-contrastive loss"; empty: "loss"
   // Share of the largest class, or 1 / classes; NaN: no labels.
   double knn_chance = std::numeric_limits<double>::quiet_NaN();
+  int64_t num_knn_images = 0;  // held out of training
 };
 
 // Numbers without a drawing.
@@ -97,8 +99,9 @@ struct ReportData {
   std::vector<Contrast> contrasts;
   std::vector<ReportVerdict> verdicts = {};  // of the paper's claims, below the summary
   TrainingQuality training;
-  std::vector<std::string> warnings;  // shown at the top
-  std::string config;                 // the resolved TOML
+  std::vector<ReportFigure> training_figures = {};  // below its table
+  std::vector<std::string> warnings;                // shown at the top
+  std::string config;                               // the resolved TOML
   std::vector<std::pair<std::string, std::string>> provenance;
   std::vector<StageTiming> timings;
 };

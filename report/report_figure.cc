@@ -41,7 +41,8 @@ std::string FigureTable(const ReportFigure& figure) {
 }  // namespace
 
 absl::StatusOr<std::string> InlineSvg(const std::string& svg, absl::string_view id,
-                                      absl::string_view title, absl::string_view what) {
+                                      absl::string_view title, absl::string_view alt,
+                                      absl::string_view what) {
   const size_t start = svg.find("<svg");
   if (start == std::string::npos || !absl::StrContains(svg, "</svg>")) {
     return absl::InvalidArgumentError(
@@ -50,15 +51,18 @@ absl::StatusOr<std::string> InlineSvg(const std::string& svg, absl::string_view 
                      "figures/",
                      id, ".svg"));
   }
+  const std::string label =
+      alt.empty() ? absl::StrCat("aria-labelledby=\"", id, "-caption\"")
+                  : absl::StrCat("aria-label=\"", HtmlEscape(alt),
+                                 "\" aria-describedby=\"", id, "-caption\"");
   // gnuplot names its shapes alike in every drawing; a page must not hold a name twice.
   std::string text = absl::StrReplaceAll(
-      svg.substr(start),
-      {{"<svg ", absl::StrCat("<svg role=\"img\" aria-labelledby=\"", id, "-caption\" ")},
-       {"id='gp", absl::StrCat("id='", id, "-gp")},
-       {"id=\"gp", absl::StrCat("id=\"", id, "-gp")},
-       {"href='#gp", absl::StrCat("href='#", id, "-gp")},
-       {"href=\"#gp", absl::StrCat("href=\"#", id, "-gp")},
-       {"url(#gp", absl::StrCat("url(#", id, "-gp")}});
+      svg.substr(start), {{"<svg ", absl::StrCat("<svg role=\"img\" ", label, " ")},
+                          {"id='gp", absl::StrCat("id='", id, "-gp")},
+                          {"id=\"gp", absl::StrCat("id=\"", id, "-gp")},
+                          {"href='#gp", absl::StrCat("href='#", id, "-gp")},
+                          {"href=\"#gp", absl::StrCat("href=\"#", id, "-gp")},
+                          {"url(#gp", absl::StrCat("url(#", id, "-gp")}});
   // The document's own title, which precedes those of the curves.
   const size_t begin = text.find("<title>"), end = text.find("</title>");
   if (begin != std::string::npos && end != std::string::npos && begin < end) {
@@ -67,13 +71,19 @@ absl::StatusOr<std::string> InlineSvg(const std::string& svg, absl::string_view 
   return text;
 }
 
-absl::StatusOr<std::string> FiguresHtml(const std::vector<ReportFigure>& figures) {
-  std::string html;
+absl::Status CheckFigures(const std::vector<ReportFigure>& figures) {
   std::set<std::string> ids = {"figure-1", "summary", "scores", "training", "run"};
   for (const ReportFigure& figure : figures) {
     IAT_RETURN_IF_ERROR(CheckFigure(figure, ids));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> FiguresHtml(const std::vector<ReportFigure>& figures) {
+  std::string html;
+  for (const ReportFigure& figure : figures) {
     IAT_ASSIGN_OR_RETURN(const std::string svg,
-                         InlineSvg(figure.svg, figure.id, figure.title,
+                         InlineSvg(figure.svg, figure.id, figure.title, figure.alt,
                                    absl::StrCat(figure.id, "'s svg")));
     absl::StrAppend(
         &html, "<h2 id=\"", figure.id, "\">", HtmlEscape(figure.title),

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_format.h"
 #include "base/file.h"
+#include "report/filter_sheet.h"
 #include "tests/report/report_fixture.h"
 
 int main(int argc, char** argv) {
@@ -29,7 +30,20 @@ int main(int argc, char** argv) {
            i == 5 ? "no value" : absl::StrFormat("%.3f [0.1, 0.9]", 0.9 - 0.1 * i)});
     }
     data.figures.push_back(sizes);
-    status = iat::WriteReport(folder / "report.html", data);
+    // Pixels are pictures inside the page, which its policy has to let in.
+    const iat::FilterPicture picture{1, {200, 100, 0}};
+    const iat::FilterSheet sheet{.name = "filters",
+                                 .caption = "Two filters.",
+                                 .rows = {{"seed-000", {picture, picture}}}};
+    status = iat::DrawFilterSheet(sheet, folder, {});
+    if (status.ok()) {
+      data.training_figures.push_back({.id = "filters",
+                                       .title = "Filters",
+                                       .svg = *iat::ReadFile(folder / "filters.svg"),
+                                       .caption = sheet.caption,
+                                       .alt = "Two orange squares."});
+      status = iat::WriteReport(folder / "report.html", data);
+    }
   }
   if (status.ok()) return 0;
   std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());

@@ -213,10 +213,32 @@ TEST(ReportTest, ShowsFurtherFiguresWithTheirNumbers) {
             HasSubstr("<title>Figure 2: R² &amp; size</title>"),
             HasSubstr("<li>It rises &amp; saturates.</li>"),
             HasSubstr("<th scope=\"row\">&lt;conv2&gt;</th><td>no value</td>")));
+  EXPECT_THAT(html, Not(HasSubstr("aria-describedby")));
   // Two drawings that name their shapes alike do not clash.
   EXPECT_THAT(
       html, AllOf(HasSubstr("id='figure-2-gpDot'"),
                   HasSubstr("xlink:href='#figure-3-gpDot'"), Not(HasSubstr("'gpDot'"))));
+}
+
+TEST(ReportTest, ADescriptionIsADrawingsNameAndItsCaptionDescribesIt) {
+  ReportData data = MadeUpReport();
+  data.figures = {SmallFigure("figure-2")};
+  data.figures[0].alt = "Curves that rise & \"saturate\".";
+  EXPECT_THAT(Html(data),
+              HasSubstr("<svg role=\"img\" aria-label=\"Curves that rise &amp; "
+                        "&quot;saturate&quot;.\" aria-describedby=\"figure-2-caption\""));
+}
+
+TEST(ReportTest, FiguresOfTrainingFollowItsTable) {
+  ReportData data = MadeUpReport();
+  data.training_figures = {SmallFigure("learning-curves")};
+  const std::string html = Html(data);
+  EXPECT_EQ(MarkupProblem(html), "");
+  const size_t training = html.find("<h2 id=\"training\">");
+  const size_t table = html.find("aria-label=\"At the end of training\"", training);
+  const size_t figure = html.find("<h2 id=\"learning-curves\">", table);
+  ASSERT_NE(figure, std::string::npos);
+  EXPECT_LT(figure, html.find("<h2 id=\"run\">"));
 }
 
 TEST(ReportTest, RefusesFiguresThatDoNotFit) {
@@ -228,6 +250,10 @@ TEST(ReportTest, RefusesFiguresThatDoNotFit) {
   EXPECT_EQ(message({SmallFigure("figure-2"), SmallFigure("figure-2")}),
             "report: a figure's id is \"figure-2\"; expected letters, digits and -, none "
             "twice");
+  ReportData twice = MadeUpReport();
+  twice.figures = twice.training_figures = {SmallFigure("figure-2")};
+  EXPECT_THAT(ReportHtml(twice).status().message(),
+              HasSubstr("a figure's id is \"figure-2\""));
   EXPECT_THAT(message({SmallFigure("a\"b")}), HasSubstr("a figure's id is \"a\"b\""));
   ReportFigure figure = SmallFigure("figure-2");
   figure.rows[1].pop_back();
@@ -283,6 +309,7 @@ TEST_F(TrainingCurveTest, ReadsWhatTheTrainerWrites) {
   EXPECT_EQ(curve->animal, "seed-002");
   ASSERT_EQ(curve->points.size(), 2u);
   EXPECT_EQ(curve->points[0].step, 20);
+  EXPECT_EQ(curve->points[1].epoch, 1);
   EXPECT_EQ(curve->points[0].loss, 4.5);
   EXPECT_TRUE(std::isnan(curve->points[0].knn_top1));
   EXPECT_EQ(curve->points[1].knn_top1, 0.125);
@@ -291,10 +318,10 @@ TEST_F(TrainingCurveTest, ReadsWhatTheTrainerWrites) {
 }
 
 TEST_F(TrainingCurveTest, NamesFileLineAndColumnOfWhatDoesNotFit) {
-  EXPECT_THAT(Read("step,loss\n1,2\n").status().message(),
-              HasSubstr("metrics.csv: no column \"knn_top1\"; it has step, loss"));
-  EXPECT_THAT(Read("step,loss,knn_top1,embedding_deviation,effective_rank\n1,2,3,4,5\n"
-                   "2,high,3,4,5\n")
+  EXPECT_THAT(Read("step,epoch,loss\n1,1,2\n").status().message(),
+              HasSubstr("metrics.csv: no column \"knn_top1\"; it has step, epoch, loss"));
+  EXPECT_THAT(Read("step,epoch,loss,knn_top1,embedding_deviation,effective_rank\n"
+                   "1,1,2,3,4,5\n2,1,high,3,4,5\n")
                   .status()
                   .message(),
               HasSubstr("metrics.csv:3: loss is \"high\"; expected a number"));
