@@ -18,6 +18,7 @@
 #include "base/parallel.h"
 #include "base/status.h"
 #include "extraction/animal_runner.h"
+#include "extraction/kernel_image.h"
 #include "extraction/tuning.h"
 #include "extraction/unit_summary.h"
 #include "images/dead_leaves.h"
@@ -104,27 +105,13 @@ absl::StatusOr<std::vector<UnitResponses>> Respond(
   return all;
 }
 
-// The first convolution's kernels as pictures, each on its own scale, grey being zero.
 absl::StatusOr<std::vector<LookPicture>> Filters(const InferenceChain& chain) {
   std::vector<LookPicture> filters;
-  const InferenceStep& first = chain.steps.front();
-  const int64_t k = first.kernel, area = k * k;
-  for (int64_t o = 0; o < first.outputs; ++o) {
-    const float* weight = first.weight.data() + o * 3 * area;
-    float largest = 1e-12f;
-    for (int64_t i = 0; i < 3 * area; ++i)
-      largest = std::max(largest, std::fabs(weight[i]));
-    Image image{static_cast<int>(k), static_cast<int>(k),
-                std::vector<uint8_t>(static_cast<size_t>(3 * area))};
-    for (int64_t i = 0; i < area; ++i) {
-      for (int64_t c = 0; c < 3; ++c) {
-        image.pixels[static_cast<size_t>(3 * i + c)] = static_cast<uint8_t>(
-            std::lround(127.5f + 127.5f * weight[c * area + i] / largest));
-      }
-    }
-    IAT_ASSIGN_OR_RETURN(std::string png, EncodePng(image));
+  for (const KernelImage& kernel : KernelImages(chain)) {
+    IAT_ASSIGN_OR_RETURN(std::string png, EncodePng(kernel.image));
     filters.push_back(
-        {std::move(png), absl::StrFormat("channel %d, largest weight %.3g", o, largest)});
+        {std::move(png), absl::StrFormat("channel %d, largest weight %.3g",
+                                         filters.size(), kernel.largest_weight)});
   }
   return filters;
 }
@@ -295,10 +282,11 @@ absl::Status Look(const LookArguments& arguments) {
                                           "the ReLU")}};
   IAT_ASSIGN_OR_RETURN(const auto chain,
                        AnimalRunner::LoadChain(model, arguments.weights));
-  if (chain && chain->steps.front().kind == InferenceStep::Kind::kConvolution &&
-      chain->channels == 3) {
-    page.filters_title = "Filters of the first layer, batch norm included";
+  if (chain) {
     IAT_ASSIGN_OR_RETURN(page.filters, Filters(*chain));
+    if (!page.filters.empty()) {
+      page.filters_title = "Filters of the first layer, batch norm included";
+    }
   }
   for (size_t l = 0; l < runner->layers().size(); ++l) {
     IAT_ASSIGN_OR_RETURN(LookLayer layer,
