@@ -27,6 +27,7 @@
 #include "absl/status/statusor.h"
 #include "app/probe_commands.h"
 #include "app/run_config.h"
+#include "app/run_figure.h"
 #include "base/file.h"
 #include "base/progress.h"
 #include "images/packed_set.h"
@@ -171,6 +172,12 @@ class Pipeline {
   absl::Status PrintSampling(bool json) const;
   // Draws figure 2 and adds it to the report, or a warning that its table is missing.
   absl::Status AddFigure2(ReportData& data) const;
+  // app/figures_stage.cc: the figures that have no number.
+  FigureFamily DrawnFamily(bool simulated) const;
+  absl::Status AddScoreFigures(const Summary& summary,
+                               const std::vector<MetricLine>& metrics,
+                               ReportData& data) const;
+  absl::Status AddTrainingFigures(ReportData& data) const;
   absl::Status PrintSummary(bool json, bool with_verdicts = false) const;
   absl::Status DrawAndWrite();
   // What a dry run says of time and disk (app/estimate.h); NotFound naming a path that

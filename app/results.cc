@@ -22,6 +22,7 @@
 #include "report/gnuplot.h"
 #include "report/report.h"
 #include "similarity/compare.h"
+#include "similarity/predictions.h"
 #include "similarity/summary.h"
 #include "training/quality.h"
 
@@ -119,8 +120,11 @@ absl::StatusOr<bool> Pipeline::CompareOne(const std::string& stimuli_name) {
       RunCompare(config_.compare, input, ScoresFolder(stimuli_name), control));
   if (!result.complete) {
     Say("compare", "other ranks have still to finish; the last one writes the table");
+    return false;
   }
-  return result.complete;
+  IAT_RETURN_IF_ERROR(
+      WritePredictions(config_.compare, input, ScoresFolder(stimuli_name), control));
+  return true;
 }
 
 absl::StatusOr<bool> Pipeline::CompareAll() {
@@ -241,6 +245,7 @@ TrainingQuality Pipeline::Quality(std::vector<std::string>& warnings) const {
   if (const auto set = PackedSet::Open(folder_ / "images" / "training");
       set.ok() && set->num_labels() > 1) {
     quality.knn_chance = 1.0 / set->num_labels();
+    quality.num_knn_images = config_.training.knn_images;
   }
   return quality;
 }
@@ -291,6 +296,8 @@ absl::Status Pipeline::DrawAndWrite() {
     IAT_ASSIGN_OR_RETURN(const std::string svg, ReadFile(figures / "figure-3.svg"));
     data.figures.push_back(MakeReportFigure3(figure3, svg));
   }
+  IAT_RETURN_IF_ERROR(AddScoreFigures(summary, metrics, data));
+  IAT_RETURN_IF_ERROR(AddTrainingFigures(data));
   IAT_ASSIGN_OR_RETURN(const std::vector<VerdictLine> verdicts, Verdicts());
   data.verdicts = MakeReportVerdicts(verdicts);
   data.config = config_.ResolvedText();

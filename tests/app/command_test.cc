@@ -260,6 +260,40 @@ TEST_F(CommandTest, SubsamplingIsOnWithItsTableAndEndsInFigure2) {
   EXPECT_THAT(*ReadFile(fs::path(run_) / "report.html"), HasSubstr("id=\"figure-2\""));
 }
 
+TEST_F(CommandTest, TheReportDrawsWhatARunHasAndLeavesOutTheRest) {
+  MakeActivations();
+  WriteText(config_, TinyConfig("layer_pairs = [\"all\"]\nboth_directions = false\n"
+                                "mappings = [\"ridge\", \"logistic_ridge\"]\n"
+                                "[metrics]\nevery_layer_pair = true\n"
+                                "num_stimuli = 100\n"));
+  ASSERT_EQ(RunCommand({"compare", config_, "--out", run_}).exit_code, 0);
+  CommandResult result = RunCommand({"report", run_});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const fs::path run = run_;
+  std::string html = *ReadFile(run / "report.html");
+  for (const char* figure :
+       {"learning-curves", "conv1-filters", "unit-scatter", "predictions",
+        "layer-matrix-mappings", "layer-matrix-metrics"}) {
+    for (const char* extension : {".svg", ".pdf", ".png", ".csv", ".gp"}) {
+      EXPECT_TRUE(fs::exists(run / "figures" / absl::StrCat(figure, extension)))
+          << figure << extension;
+    }
+    EXPECT_THAT(html, HasSubstr(absl::StrCat("<h2 id=\"", figure, "\">")));
+  }
+  // Every figure's description: the page has no drawing without words.
+  EXPECT_THAT(html, HasSubstr("aria-label=\"A row of small pictures for each network"));
+
+  fs::remove(run / "scores" / "compare_units.nc");
+  WriteText(run / "scores" / "predictions.csv", "stimuli\n");
+  result = RunCommand({"report", run_});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  html = *ReadFile(run / "report.html");
+  EXPECT_THAT(html, Not(HasSubstr("id=\"unit-scatter\"")));
+  EXPECT_THAT(html, Not(HasSubstr("<h2 id=\"predictions\">")));
+  EXPECT_THAT(html, HasSubstr("figure predictions is missing: "));
+  EXPECT_THAT(html, HasSubstr("predictions.csv: expected the columns stimuli"));
+}
+
 TEST_F(CommandTest, ASecondReproduceIsRefusedAndTheHolderNamed) {
   WriteText(config_, TinyConfig());
   fs::create_directories(run_);
