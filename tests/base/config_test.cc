@@ -5,6 +5,8 @@
 
 #include <cstdlib>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "base/fingerprint.h"
 
 namespace iat {
@@ -152,6 +154,17 @@ TEST(ConfigTest, UnsetVariablesAndBrokenTomlAreNamed) {
             "IAT_NOT_SET is not set; export IAT_NOT_SET=...");
   EXPECT_THAT(ErrorOf("[compare\n"), HasSubstr("c.toml:1: not TOML: "));
   EXPECT_THAT(ErrorOf("[%"), HasSubstr("c.toml:1: not TOML: "));
+  // Undefined behaviour in the parser as it comes; the sanitizers' preset watches.
+  for (const char* line :
+       {"é = 1", "couché = 1", "[é]", "gate = 1é", "gate = \"a\"é", "paths = {é = 1}"}) {
+    const std::string error = ErrorOf(absl::StrCat("[compare]\n", line));
+    EXPECT_TRUE(absl::StartsWith(error, "c.toml:2: not TOML: ")) << error;
+    EXPECT_TRUE(absl::EndsWith(
+        error, "saw 'é'; without quotes a name is ASCII letters, digits, - and _"))
+        << error;
+  }
+  EXPECT_THAT(ErrorOf("[compare]\ngate = é"), HasSubstr("c.toml:2: not TOML: "));
+  EXPECT_EQ(ErrorOf("[compare]\ntitle = \"\"\"é\\\n  ü\"\"\"  # ß"), "");
 }
 
 TEST(ConfigTest, ListsNamedTables) {
