@@ -22,6 +22,8 @@ constexpr char kHeaderDigest[] = "header_sha256";
 
 // Enough for tens of thousands of tensors; a larger length is damage.
 constexpr uint64_t kLargestHeader = 100'000'000;
+// The format needs three; printing takes a stack frame each.
+constexpr int kDeepestNesting = 16;
 
 struct Type {
   const char* name;
@@ -59,8 +61,17 @@ absl::StatusOr<Header> ParseHeader(absl::string_view bytes, uint64_t file_size,
   Header header;
   header.data_start = 8 + length;
   const absl::string_view text = bytes.substr(8, length);
-  header.json =
-      Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
+  bool is_deep = false;
+  const auto keep = [&](int depth, Json::parse_event_t, Json&) {
+    is_deep |= depth > kDeepestNesting;
+    return !is_deep;
+  };
+  header.json = Json::parse(text.begin(), text.end(), keep, /*allow_exceptions=*/false);
+  if (is_deep) {
+    return absl::DataLossError(
+        absl::StrCat(name, ": the header nests lists or objects more than ",
+                     kDeepestNesting, " deep; it is not a safetensors file"));
+  }
   if (!header.json.is_object()) {
     return absl::DataLossError(absl::StrCat(name, ": the header is not a JSON object"));
   }
@@ -161,7 +172,8 @@ absl::StatusOr<torch::Tensor> ParseTensor(const std::string& key, const Json& en
                             " bytes, its place holds ", end - begin));
   }
   torch::Tensor tensor = torch::empty(shape, type->type);
-  std::memcpy(tensor.data_ptr(), data.data() + begin, num_bytes);
+  // An empty tensor has no memory.
+  if (num_bytes > 0) std::memcpy(tensor.data_ptr(), data.data() + begin, num_bytes);
   return tensor;
 }
 
