@@ -2,8 +2,11 @@
 
 #include <torch/types.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <limits>
 #include <set>
 
 #include "absl/strings/match.h"
@@ -24,6 +27,84 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// A block of stimuli at a time: a file may be larger than the memory.
+absl::Status ShowResponses(const ActivationFile& file) {
+  constexpr int64_t kBlock = 4096;
+  if (file.taps().empty()) return absl::OkStatus();
+  std::printf("%-18s %7s %10s %10s %10s %9s\n", "tap", "units", "min", "mean", "max",
+              "positive");
+  const auto num_stimuli = static_cast<int64_t>(file.stimulus_ids().size());
+  for (const Tap& tap : file.taps()) {
+    float min = std::numeric_limits<float>::infinity(), max = -min;
+    double sum = 0.0, num_positive = 0.0;
+    int64_t num_units = 0;
+    for (int64_t first = 0; first < num_stimuli; first += kBlock) {
+      IAT_ASSIGN_OR_RETURN(
+          const ActivationMatrix values,
+          file.ReadRows(tap, first, std::min(kBlock, num_stimuli - first)));
+      num_units = values.cols();
+      min = std::min(min, values.minCoeff());
+      max = std::max(max, values.maxCoeff());
+      sum += values.cast<double>().sum();
+      num_positive += (values.array() > 0).cast<double>().sum();
+    }
+    const double count = static_cast<double>(num_stimuli * num_units);
+    std::printf("%-18s %7lld %10.4g %10.4g %10.4g %8.1f%%\n", tap.Name().c_str(),
+                static_cast<long long>(num_units), min, sum / count, max,
+                100.0 * num_positive / count);
+  }
+  return absl::OkStatus();
+}
+
+double MedianOfNumbers(std::vector<double> values) {
+  std::erase_if(values, [](double value) { return std::isnan(value); });
+  if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
+  std::sort(values.begin(), values.end());
+  const size_t middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle]
+                                : (values[middle - 1] + values[middle]) / 2;
+}
+
+// What extraction.store = "summary" or "both" has left: a number a unit, of which the
+// median unit's is shown.
+absl::Status ShowSummaries(const ActivationFile& file) {
+  bool is_first = true;
+  for (const std::string& layer : file.layers()) {
+    std::set<std::string> names;
+    for (const auto& [name, unused] : file.ByUnitNames(layer)) names.insert(name);
+    for (const Stage stage : {Stage::kPreRelu, Stage::kPostRelu}) {
+      const std::string prefix = StageName(stage) + "_";
+      if (!names.contains(prefix + "dead")) continue;
+      if (is_first) {
+        std::printf(
+            "over the stimuli, the median unit's:\n%-18s %7s %10s %10s %10s %10s "
+            "%7s\n",
+            "tap", "units", "mean", "sd", "silent", "lifetime", "dead");
+        is_first = false;
+      }
+      std::vector<double> medians;
+      for (const char* name : {"mean", "sd", "sparsity", "lifetime_sparseness"}) {
+        IAT_ASSIGN_OR_RETURN(std::vector<double> values,
+                             file.ReadByUnit(layer, prefix + name));
+        medians.push_back(MedianOfNumbers(std::move(values)));
+      }
+      IAT_ASSIGN_OR_RETURN(const std::vector<double> dead,
+                           file.ReadByUnit(layer, prefix + "dead"));
+      std::printf("%-18s %7zu %10.4g %10.4g %9.1f%% %10.4g %7lld\n",
+                  Tap{layer, stage}.Name().c_str(), dead.size(), medians[0], medians[1],
+                  100.0 * medians[2], medians[3],
+                  static_cast<long long>(std::count(dead.begin(), dead.end(), 1.0)));
+    }
+  }
+  if (!is_first) {
+    std::printf(
+        "silent: share of stimuli with a response <= 0; lifetime: sparseness of "
+        "the positive\npart, of units that are not dead; dead: units that no "
+        "stimulus drives above 0\n");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ShowActivations(const std::string& path) {
   IAT_ASSIGN_OR_RETURN(const ActivationFile file, ActivationFile::Open(path));
   const ActivationMetadata& about = file.metadata();
@@ -35,16 +116,8 @@ absl::Status ShowActivations(const std::string& path) {
   std::printf("weights %.12s, stimuli %.12s (first \"%s\")\n",
               about.weights_sha256.c_str(), about.stimuli_sha256.c_str(),
               file.stimulus_ids().front().c_str());
-  std::printf("%-18s %7s %10s %10s %10s %9s\n", "tap", "units", "min", "mean", "max",
-              "positive");
-  for (const Tap& tap : file.taps()) {
-    IAT_ASSIGN_OR_RETURN(const ActivationMatrix values, file.Read(tap));
-    std::printf("%-18s %7lld %10.4g %10.4g %10.4g %8.1f%%\n", tap.Name().c_str(),
-                static_cast<long long>(values.cols()), values.minCoeff(),
-                values.cast<double>().mean(), values.maxCoeff(),
-                100.0 * (values.array() > 0).cast<double>().mean());
-  }
-  return absl::OkStatus();
+  IAT_RETURN_IF_ERROR(ShowResponses(file));
+  return ShowSummaries(file);
 }
 
 // Activations and recordings are both netCDF files; their titles tell them apart.
