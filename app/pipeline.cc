@@ -17,6 +17,7 @@
 #include "base/progress.h"
 #include "base/status.h"
 #include "base/workers.h"
+#include "images/pixel_pages.h"
 #include "training/quality.h"
 
 namespace iat {
@@ -189,11 +190,17 @@ absl::Status Pipeline::CheckDisjoint(const std::string& stimuli_name) {
     return std::string_view(reinterpret_cast<const char*>(set.pixels(i)),
                             size_t{3} * set.height() * set.width());
   };
+  // Sets may be larger than the memory.
+  constexpr int64_t kBlock = 1024;
   std::unordered_set<std::string_view> seen;
-  for (int64_t i = 0; i < training.size(); ++i) seen.insert(view(training, i));
+  for (int64_t i = 0; i < training.size(); ++i) {
+    seen.insert(view(training, i));
+    if (i % kBlock == kBlock - 1) ForgetPixels(training, i + 1 - kBlock, i + 1);
+  }
   std::vector<std::string> shared;
   for (int64_t i = 0; i < stimuli.size(); ++i) {
     if (seen.contains(view(stimuli, i))) shared.push_back(stimuli.ids()[i]);
+    if (i % kBlock == kBlock - 1) ForgetPixels(stimuli, i + 1 - kBlock, i + 1);
   }
   if (shared.empty()) return absl::OkStatus();
   return absl::InvalidArgumentError(

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/csv_rows.h"
 #include "base/file.h"
 #include "base/status.h"
 
@@ -17,8 +18,10 @@ int CsvTable::Column(absl::string_view name) const {
   return -1;
 }
 
-absl::StatusOr<CsvTable> ParseCsv(absl::string_view text, absl::string_view name) {
-  CsvTable table;
+absl::Status VisitCsvRows(
+    absl::string_view text, absl::string_view name,
+    const std::function<absl::Status(std::vector<std::string>& cells)>& visit) {
+  size_t num_columns = 0;  // 0 before the heading
   std::vector<std::string> cells;
   std::string cell;
   int line = 1;
@@ -29,15 +32,13 @@ absl::StatusOr<CsvTable> ParseCsv(absl::string_view text, absl::string_view name
     if (!any) return absl::OkStatus();
     cells.push_back(std::move(cell));
     cell.clear();
-    if (table.columns.empty()) {
-      table.columns = std::move(cells);
-    } else if (cells.size() != table.columns.size()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(name, ":", first_line, ": ", cells.size(), " cells; expected ",
-                       table.columns.size(), " as in the heading"));
-    } else {
-      table.rows.push_back(std::move(cells));
+    if (num_columns == 0) num_columns = cells.size();
+    if (cells.size() != num_columns) {
+      return absl::InvalidArgumentError(absl::StrCat(name, ":", first_line, ": ",
+                                                     cells.size(), " cells; expected ",
+                                                     num_columns, " as in the heading"));
     }
+    IAT_RETURN_IF_ERROR(visit(cells));
     cells.clear();
     any = false;
     return absl::OkStatus();
@@ -73,9 +74,22 @@ absl::StatusOr<CsvTable> ParseCsv(absl::string_view text, absl::string_view name
         absl::StrCat(name, ":", first_line, ": a quote is not closed"));
   }
   IAT_RETURN_IF_ERROR(finish_row());
-  if (table.columns.empty()) {
+  if (num_columns == 0) {
     return absl::InvalidArgumentError(absl::StrCat(name, ": empty; expected a heading"));
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<CsvTable> ParseCsv(absl::string_view text, absl::string_view name) {
+  CsvTable table;
+  IAT_RETURN_IF_ERROR(VisitCsvRows(text, name, [&](std::vector<std::string>& cells) {
+    if (table.columns.empty()) {
+      table.columns = std::move(cells);
+    } else {
+      table.rows.push_back(std::move(cells));
+    }
+    return absl::OkStatus();
+  }));
   return table;
 }
 

@@ -1,8 +1,5 @@
 #include "extraction/extract.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <memory>
@@ -16,6 +13,7 @@
 #include "base/status.h"
 #include "extraction/animal_runner.h"
 #include "extraction/parts.h"
+#include "images/pixel_pages.h"
 #include "models/safetensors.h"
 
 namespace iat {
@@ -64,17 +62,6 @@ int64_t BytesPerStimulus(const std::vector<LayerUnits>& layers,
 
 std::string Megabytes(int64_t bytes) {
   return absl::StrCat(bytes / 1'000'000 + 1, " MB");
-}
-
-// Pages of the stimuli that were read and are not needed again: without this the
-// process seems to grow with the set.
-void Forget(const PackedSet& set, int64_t begin, int64_t end) {
-  if (begin == end) return;
-  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const auto first = reinterpret_cast<uintptr_t>(set.pixels(begin)) / page * page;
-  const auto last = reinterpret_cast<uintptr_t>(set.pixels(end - 1)) / page * page;
-  // Advice: nothing is lost when it is not taken.
-  (void)::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
 }
 
 // One animal in the making.
@@ -128,6 +115,11 @@ class Extraction {
     }
     IAT_RETURN_IF_ERROR(CheckDisk());
     IAT_RETURN_IF_ERROR(MakeParts());
+    // Networks and their maps make room for the files' own buffers.
+    for (Making& making : makings_) {
+      making.runner = nullptr;
+      making.responses = {};
+    }
     for (Making& making : makings_) {
       if (making.is_dropped) continue;
       if (const absl::Status status = Finish(making); !status.ok()) Drop(making, status);
@@ -200,7 +192,7 @@ class Extraction {
         if (!status.ok()) Drop(making, status);
       }
       const PartedFile& file = makings_.front().file;  // all are cut alike
-      Forget(*job_.stimuli, file.begin(part), file.end(part));
+      ForgetPixels(*job_.stimuli, file.begin(part), file.end(part));
     }
     return absl::OkStatus();
   }

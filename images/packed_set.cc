@@ -1,12 +1,14 @@
 #include "images/packed_set.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <set>
 #include <utility>
 
@@ -18,8 +20,10 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "base/csv.h"
+#include "base/csv_rows.h"
 #include "base/npy.h"
 #include "base/status.h"
+#include "images/pixel_pages.h"
 
 namespace iat {
 namespace fs = std::filesystem;
@@ -65,10 +69,55 @@ absl::StatusOr<Shape> ParseNpy(const MappedFile& file, const std::string& name,
   return shape;
 }
 
-std::string FingerprintOf(absl::string_view pixels, const std::vector<std::string>& ids) {
-  std::string text = Sha256(pixels);
-  for (const std::string& id : ids) absl::StrAppend(&text, "\n", id);
-  return Sha256(text);
+// Pages of a map that were read and are not needed again. Advice: nothing is lost when
+// it is not taken.
+void ForgetBytes(const uint8_t* begin, const uint8_t* end) {
+  if (begin == end) return;
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto first = reinterpret_cast<uintptr_t>(begin) / page * page;
+  (void)::madvise(reinterpret_cast<void*>(first),
+                  reinterpret_cast<uintptr_t>(end) - first, MADV_DONTNEED);
+}
+
+// `id_of(i)` of each image.
+template <typename IdOf>
+std::string FingerprintOf(const std::string& pixels_sha256, int64_t num_images,
+                          const IdOf& id_of) {
+  Sha256Digest digest;
+  digest.Add(pixels_sha256);
+  for (int64_t i = 0; i < num_images; ++i) {
+    digest.Add("\n");
+    digest.Add(id_of(i));
+  }
+  return digest.Finish();
+}
+
+std::string Sha256OfMap(const uint8_t* begin, const uint8_t* end) {
+  constexpr std::ptrdiff_t kBlock = 16 << 20;
+  Sha256Digest digest;
+  while (begin != end) {
+    const uint8_t* const next = begin + std::min(kBlock, end - begin);
+    digest.Add({reinterpret_cast<const char*>(begin), static_cast<size_t>(next - begin)});
+    ForgetBytes(begin, next);
+    begin = next;
+  }
+  return digest.Finish();
+}
+
+// The first line whose id was there before, from 0; -1 without one.
+int64_t FirstRepeat(const std::vector<std::string>& ids) {
+  std::vector<uint32_t> order(ids.size());
+  std::iota(order.begin(), order.end(), 0u);
+  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
+    const int difference = ids[a].compare(ids[b]);
+    return difference != 0 ? difference < 0 : a < b;
+  });
+  int64_t first = -1;
+  for (size_t i = 1; i < order.size(); ++i) {
+    if (ids[order[i]] != ids[order[i - 1]]) continue;
+    if (first < 0 || order[i] < first) first = order[i];
+  }
+  return first;
 }
 
 // Writes rows one after the other, then the header with their number.
@@ -89,7 +138,9 @@ class NpyWriter {
 
   absl::Status Append(const std::vector<uint8_t>& row) {
     if (buffer_.size() + row.size() > kBufferBytes) IAT_RETURN_IF_ERROR(Drain());
-    buffer_.append(reinterpret_cast<const char*>(row.data()), row.size());
+    const absl::string_view bytes(reinterpret_cast<const char*>(row.data()), row.size());
+    pixels_.Add(bytes);
+    buffer_.append(bytes.data(), bytes.size());
     return absl::OkStatus();
   }
 
@@ -103,6 +154,9 @@ class NpyWriter {
     }
     return absl::OkStatus();
   }
+
+  // Of all rows; once, at the end.
+  std::string PixelsSha256() { return pixels_.Finish(); }
 
  private:
   static constexpr size_t kBufferBytes = 4 << 20;
@@ -127,6 +181,7 @@ class NpyWriter {
   std::string path_;
   int descriptor_;
   std::string buffer_;
+  Sha256Digest pixels_;
 };
 
 absl::Status TooManyUnreadable(const std::vector<SkippedImage>& skipped, int64_t total,
@@ -151,6 +206,80 @@ absl::Status RemoveIfThere(const fs::path& path) {
   return absl::OkStatus();
 }
 
+// What index.csv says of the images, in its order.
+struct Index {
+  std::vector<std::string> ids;
+  std::vector<int> labels;
+  std::vector<std::string> label_names, sources;  // each once
+};
+
+absl::StatusOr<Index> ReadIndex(const std::string& name, int64_t num_images) {
+  IAT_ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(name));
+  CsvTable heading;
+  int row_column = -1, id_column = -1, label_column = -1, name_column = -1,
+      source_column = -1;
+  Index index;
+  std::set<std::string> seen_sources;
+  int64_t num_rows = -1;  // the heading comes first
+  const auto visit = [&](std::vector<std::string>& cells) -> absl::Status {
+    const int64_t i = num_rows++;
+    if (i < 0) {
+      heading.columns = std::move(cells);
+      row_column = heading.Column("row");
+      id_column = heading.Column("id");
+      label_column = heading.Column("label");
+      name_column = heading.Column("label_name");
+      source_column = heading.Column("source");
+      if (row_column >= 0 && id_column >= 0 && label_column >= 0) return absl::OkStatus();
+      return absl::InvalidArgumentError(absl::StrCat(
+          name, ": columns ", absl::StrJoin(heading.columns, ","),
+          "; expected row, id, label, and optionally label_name and source"));
+    }
+    // Counted below; more are not kept.
+    if (i >= num_images) return absl::OkStatus();
+    int64_t row = -1;
+    int label = -1;
+    if (!absl::SimpleAtoi(cells[row_column], &row) || row != i) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          name, ":", i + 2, ": row is \"", cells[row_column], "\"; expected ", i));
+    }
+    if (!absl::SimpleAtoi(cells[label_column], &label) || label < -1 ||
+        label > 1'000'000) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(name, ":", i + 2, ": label is \"", cells[label_column],
+                       "\"; expected a number, -1 where there is none"));
+    }
+    if (cells[id_column].empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(name, ":", i + 2, ": id \"\" is empty or a repeat"));
+    }
+    // A copy takes no more than it needs.
+    index.ids.emplace_back(cells[id_column]);
+    index.labels.push_back(label);
+    if (source_column >= 0 && seen_sources.insert(cells[source_column]).second) {
+      index.sources.push_back(cells[source_column]);
+    }
+    if (label < 0) return absl::OkStatus();
+    if (label >= static_cast<int>(index.label_names.size()))
+      index.label_names.resize(label + 1);
+    index.label_names[label] =
+        name_column < 0 ? absl::StrFormat("%04d", label) : std::move(cells[name_column]);
+    return absl::OkStatus();
+  };
+  index.ids.reserve(num_images);
+  index.labels.reserve(num_images);
+  IAT_RETURN_IF_ERROR(VisitCsvRows(file.view(), name, visit));
+  if (num_rows != num_images) {
+    return absl::DataLossError(absl::StrCat(
+        name, ": ", num_rows, " rows; images.npy has ", num_images, " images"));
+  }
+  if (const int64_t repeat = FirstRepeat(index.ids); repeat >= 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        name, ":", repeat + 2, ": id \"", index.ids[repeat], "\" is empty or a repeat"));
+  }
+  return index;
+}
+
 }  // namespace
 
 absl::StatusOr<PackReport> PackImages(const ImageOptions& options, const fs::path& folder,
@@ -169,9 +298,10 @@ absl::StatusOr<PackReport> PackImages(const ImageOptions& options, const fs::pat
   const std::vector<ImageEntry>& entries = source->entries();
   const int64_t total = static_cast<int64_t>(entries.size());
   PackReport report;
-  CsvTable index{{"row", "id", "label", "label_name", "source"}, {}};
+  std::string index = "row,id,label,label_name,source\n";
   CsvTable skipped{{"id", "reason"}, {}};
-  std::vector<std::string> ids;
+  std::vector<int64_t> kept;  // rows of `entries`
+  std::string pixels_sha256;
   std::map<std::pair<int, int>, int64_t> original_sizes;  // (width, height)
   Shape shape{0, options.size, options.size};
 
@@ -196,9 +326,12 @@ absl::StatusOr<PackReport> PackImages(const ImageOptions& options, const fs::pat
       if (progress) progress(row, total);
       if (!loaded.ok()) return skip(entry, loaded.status());
       ++original_sizes[{loaded->original_width, loaded->original_height}];
-      index.rows.push_back({absl::StrCat(shape.n++), entry.id, absl::StrCat(entry.label),
-                            entry.label_name, entry.source});
-      ids.push_back(entry.id);
+      absl::StrAppend(
+          &index,
+          CsvLine({absl::StrCat(shape.n++), entry.id, absl::StrCat(entry.label),
+                   entry.label_name, entry.source}),
+          "\n");
+      kept.push_back(row);
       return writer.Append(loaded->image.pixels);
     };
     IAT_RETURN_IF_ERROR(source->Read(jobs, visit));
@@ -206,15 +339,15 @@ absl::StatusOr<PackReport> PackImages(const ImageOptions& options, const fs::pat
     if (shape.n == 0) {
       return TooManyUnreadable(report.skipped, total, options.max_unreadable_fraction);
     }
+    pixels_sha256 = writer.PixelsSha256();
     return writer.Finish(shape);
   };
   IAT_RETURN_IF_ERROR(WriteAtomically(folder / kPixelsFile, write_pixels));
   IAT_RETURN_IF_ERROR(WriteFileAtomically(folder / kSkippedFile, CsvText(skipped)));
 
-  {
-    IAT_ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(folder / kPixelsFile));
-    report.fingerprint = FingerprintOf(file.view().substr(kNpyHeaderBytes), ids);
-  }
+  report.fingerprint =
+      FingerprintOf(pixels_sha256, shape.n,
+                    [&](int64_t i) -> const std::string& { return entries[kept[i]].id; });
   report.num_images = shape.n;
   report.num_labels = static_cast<int64_t>(source->label_names().size());
 
@@ -237,7 +370,7 @@ absl::StatusOr<PackReport> PackImages(const ImageOptions& options, const fs::pat
   IAT_RETURN_IF_ERROR(WriteFileAtomically(
       folder / kSetFile,
       set.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"));
-  IAT_RETURN_IF_ERROR(WriteFileAtomically(folder / kIndexFile, CsvText(index)));
+  IAT_RETURN_IF_ERROR(WriteFileAtomically(folder / kIndexFile, index));
   return report;
 }
 
@@ -249,6 +382,10 @@ bool PackedSet::IsPacked(const fs::path& folder) {
 
 PackedSet::PackedSet(fs::path folder, MappedFile file)
     : folder_(std::move(folder)), file_(std::move(file)) {}
+
+void ForgetPixels(const PackedSet& set, int64_t begin, int64_t end) {
+  ForgetBytes(set.pixels(begin), set.pixels(end));
+}
 
 absl::StatusOr<PackedSet> PackedSet::Open(const fs::path& folder) {
   if (!IsPacked(folder)) {
@@ -264,50 +401,11 @@ absl::StatusOr<PackedSet> PackedSet::Open(const fs::path& folder) {
   set.height_ = static_cast<int>(shape.height);
   set.width_ = static_cast<int>(shape.width);
 
-  const std::string index_name = (folder / kIndexFile).string();
-  IAT_ASSIGN_OR_RETURN(const CsvTable index, ReadCsv(index_name));
-  const int row_column = index.Column("row"), id_column = index.Column("id"),
-            label_column = index.Column("label"),
-            name_column = index.Column("label_name"),
-            source_column = index.Column("source");
-  if (row_column < 0 || id_column < 0 || label_column < 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(index_name, ": columns ", absl::StrJoin(index.columns, ","),
-                     "; expected row, id, label, and optionally label_name and source"));
-  }
-  if (static_cast<int64_t>(index.rows.size()) != shape.n) {
-    return absl::DataLossError(absl::StrCat(index_name, ": ", index.rows.size(),
-                                            " rows; images.npy has ", shape.n,
-                                            " images"));
-  }
-  std::set<absl::string_view> seen;
-  for (int64_t i = 0; i < shape.n; ++i) {
-    const std::vector<std::string>& cells = index.rows[i];
-    int64_t row = -1;
-    int label = -1;
-    if (!absl::SimpleAtoi(cells[row_column], &row) || row != i) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          index_name, ":", i + 2, ": row is \"", cells[row_column], "\"; expected ", i));
-    }
-    if (!absl::SimpleAtoi(cells[label_column], &label) || label < -1 ||
-        label > 1'000'000) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(index_name, ":", i + 2, ": label is \"", cells[label_column],
-                       "\"; expected a number, -1 where there is none"));
-    }
-    if (cells[id_column].empty() || !seen.insert(cells[id_column]).second) {
-      return absl::InvalidArgumentError(absl::StrCat(index_name, ":", i + 2, ": id \"",
-                                                     cells[id_column],
-                                                     "\" is empty or a repeat"));
-    }
-    set.ids_.push_back(cells[id_column]);
-    set.labels_.push_back(label);
-    set.sources_.push_back(source_column < 0 ? "" : cells[source_column]);
-    if (label < 0) continue;
-    if (label >= set.num_labels()) set.label_names_.resize(label + 1);
-    set.label_names_[label] =
-        name_column < 0 ? absl::StrFormat("%04d", label) : cells[name_column];
-  }
+  IAT_ASSIGN_OR_RETURN(Index index, ReadIndex((folder / kIndexFile).string(), shape.n));
+  set.ids_ = std::move(index.ids);
+  set.sources_ = std::move(index.sources);
+  set.labels_ = std::move(index.labels);
+  set.label_names_ = std::move(index.label_names);
 
   if (const fs::path skipped = folder / kSkippedFile; fs::exists(skipped)) {
     IAT_ASSIGN_OR_RETURN(const CsvTable table, ReadCsv(skipped));
@@ -322,7 +420,9 @@ absl::StatusOr<PackedSet> PackedSet::Open(const fs::path& folder) {
   const fs::path set_file = folder / kSetFile;
   if (!fs::exists(set_file)) {
     set.preprocessing_ = "as packed by hand";
-    set.fingerprint_ = FingerprintOf(set.file_.view().substr(data_start), set.ids_);
+    set.fingerprint_ =
+        FingerprintOf(Sha256OfMap(set.pixels_, set.pixels(shape.n)), shape.n,
+                      [&](int64_t i) -> const std::string& { return set.ids_[i]; });
     return set;
   }
   IAT_ASSIGN_OR_RETURN(const std::string text, ReadFile(set_file));

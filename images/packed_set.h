@@ -87,6 +87,7 @@ class PackedSet {
   int num_labels() const { return static_cast<int>(label_names_.size()); }
   // By label; "" for a label that no image here has.
   const std::vector<std::string>& label_names() const { return label_names_; }
+  // The paths that images were found in, each once.
   const std::vector<std::string>& sources() const { return sources_; }
   const std::vector<SkippedImage>& skipped() const { return skipped_; }
   // How many images had which size before preprocessing ("500x375": width first),

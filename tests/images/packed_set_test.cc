@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "images/contact_sheet.h"
 #include "images/dead_leaves.h"
+#include "images/pixel_pages.h"
 #include "test_images.h"
 
 namespace iat {
@@ -84,6 +85,9 @@ TEST(PackedSetTest, GivesBackPixelsIdsAndLabels) {
   EXPECT_EQ(pixels(1), RandomImage(64, 64, 1).pixels);
   EXPECT_EQ(pixels(4), RandomImage(64, 64, 11).pixels);
   EXPECT_EQ(pixels(5), Preprocess(RandomImage(80, 100, 12), 64).pixels);
+  // Forgotten pixels are read again.
+  ForgetPixels(*set, 0, set->size());
+  EXPECT_EQ(pixels(1), RandomImage(64, 64, 1).pixels);
 }
 
 TEST(PackedSetTest, BytesDoNotDependOnJobsOrFolder) {
