@@ -11,7 +11,8 @@ iat_build_packages=(
 # Read our files back with other people's software.
 # The report is opened and used in a browser.
 iat_test_packages=(
-  libgtest-dev libgmock-dev python3-xarray python3-netcdf4
+  libgtest-dev libgmock-dev python3-xarray python3-netcdf4 python3-h5py netcdf-bin
+  openmpi-bin
   chromium chromium-driver python3-selenium
 )
 

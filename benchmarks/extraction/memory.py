@@ -2,7 +2,7 @@
 """Peak memory of an extraction against the number of stimuli.
 
     benchmarks/extraction/memory.py IAT [--counts 2000 200000] [--width 0.25]
-        [--source white-noise] [--jobs 2] [--scratch FOLDER]
+        [--source white-noise] [--jobs 1] [--scratch FOLDER]
 
 Trains one small network, then makes and extracts `count` generated stimuli, hypercolumns
 of conv1 to conv5 before and after the ReLU, in a run folder that is deleted afterwards.
@@ -65,7 +65,7 @@ def main():
     parser.add_argument("--counts", type=int, nargs="+", default=[2000, 200000])
     parser.add_argument("--width", type=float, default=0.25)
     parser.add_argument("--source", default="white-noise")
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--scratch", type=pathlib.Path)
     arguments = parser.parse_args()
     peaks = []

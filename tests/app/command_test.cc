@@ -15,6 +15,7 @@ namespace iat {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -424,6 +425,18 @@ TEST_F(CommandTest, ShowExplainsFiles) {
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("activations of seed-000"));
   EXPECT_THAT(result.out, HasSubstr("conv5/post_relu"));
+  EXPECT_THAT(result.out, HasSubstr("over the stimuli, the median unit's:"));
+  // Responses that were never stored leave their summaries.
+  ASSERT_EQ(
+      RunCommand({"extract", config_, "--out", run_, "--set", "extraction.store=summary"})
+          .exit_code,
+      0);
+  const std::string summary =
+      RunCommand({"show", run_ + "/activations/held-out/seed-000.nc"}).out;
+  EXPECT_THAT(summary, Not(HasSubstr("  positive\n")));
+  EXPECT_EQ(summary.substr(summary.find("over the")),
+            result.out.substr(result.out.find("over the")));
+  EXPECT_THAT(summary, ContainsRegex("conv3/post_relu +24 .*%"));
   result = RunCommand({"show", run_ + "/models/seed-000/weights.safetensors"});
   EXPECT_THAT(result.out, HasSubstr("features.0.weight"));
   ExpectFailure({"show", folder_ / "absent"}, 1, "absent: No such file or folder");
@@ -459,6 +472,19 @@ print(data.attrs["animal"], data.attrs["scope"], data.attrs["simulated"])
             "dead-leaves-2-000005 [7, 7, 7, 7]\n"
             "True\n"
             "seed-001 hypercolumn no\n");
+}
+
+TEST_F(CommandTest, OtherProgramsReadActivationsAndTheirExports) {
+  MakeActivations();
+  const CommandResult result =
+      StartProgram({"/usr/bin/python3",
+                    std::string(std::getenv("IAT_SOURCE_DIR")) +
+                        "/tests/extraction/read_activations.py",
+                    IatBinary(), run_ + "/activations/held-out/seed-001.nc"})
+          .Wait();
+  constexpr int kSomethingIsMissing = 77;
+  if (result.exit_code == kSomethingIsMissing) GTEST_SKIP() << result.out;
+  EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
 }
 
 }  // namespace

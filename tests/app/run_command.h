@@ -47,14 +47,13 @@ struct RunningCommand {
   }
 };
 
-inline RunningCommand StartCommand(const std::vector<std::string>& arguments) {
+// The first word is looked for on the PATH.
+inline RunningCommand StartProgram(std::vector<std::string> words) {
   static int counter = 0;
   const std::string stem =
       std::filesystem::path(::testing::TempDir()) /
       ("iat-command-" + std::to_string(::getpid()) + "-" + std::to_string(counter++));
   RunningCommand running{.process = -1, .out = stem + ".out", .err = stem + ".err"};
-  std::vector<std::string> words = {IatBinary()};
-  words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
@@ -65,10 +64,16 @@ inline RunningCommand StartCommand(const std::vector<std::string>& arguments) {
     const int err = ::open(running.err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     ::dup2(out, STDOUT_FILENO);
     ::dup2(err, STDERR_FILENO);
-    ::execv(argv[0], argv.data());
+    ::execvp(argv[0], argv.data());
     ::_exit(127);
   }
   return running;
+}
+
+inline RunningCommand StartCommand(const std::vector<std::string>& arguments) {
+  std::vector<std::string> words = {IatBinary()};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  return StartProgram(std::move(words));
 }
 
 inline CommandResult RunCommand(const std::vector<std::string>& arguments) {
