@@ -19,4 +19,4 @@ diff <(commands Dockerfile) <(commands iat.def) || {
   echo "Dockerfile (<) and iat.def (>) build or install by other commands"
   exit 1
 }
-commands Dockerfile | grep -q '^cmake --preset package$'
+grep -q '^cmake --preset package$' <(commands Dockerfile)
