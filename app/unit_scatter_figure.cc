@@ -104,7 +104,7 @@ ScatterSeries Points(const LayerPoints& layer, size_t most_points, double& low) 
     const auto n = static_cast<double>(means.count);
     const double x = means.ridge / n, y = means.logistic / n;
     low = std::min({low, x, y});
-    // The i-th of m out of n is the first with i <= index * m / n.
+    // Of n, m are drawn: those behind which index * m / n goes up by one.
     const bool drawn = count <= most_points ||
                        index * most_points / count != (index + 1) * most_points / count;
     ++index;

@@ -57,8 +57,8 @@ add_custom_target(iat_pages ALL DEPENDS ${iat_pages})
 
 # Two Debian packages: inter-animal-transforms (the program; Debian has an "iat" already,
 # of CD images, which an upgrade would put in our place) and libiat-dev
-# (iat::similarity). Made by the
-# preset "package": what the machine that builds has beyond others must not be in them.
+# (iat::similarity). Made by the preset "package": what the machine that builds has beyond
+# others must not be in them.
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_CONTACT "the iat authors <iat@localhost>")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)

@@ -6,9 +6,8 @@
 //
 // with Xc = Z V', Z'Z = diag(s) (similarity/source_basis.h).
 //
-// Cost     An evaluation is a product of n x r by r x targets, each target at a penalty
-// of
-//          its own. Only penalties that could be best are evaluated. Training errors are
+// Cost     An evaluation is a product of n x r by r x targets, each target at its own
+//          penalty. Only penalties that could be best are evaluated. Training errors are
 //          known at every penalty without predictions, and the squared residuals at one
 //          penalty weighted by 1 / (1 - h)^2 at another say how much larger than the
 //          training error there the leave-one-out error is: an estimate good to 4e-3 of

@@ -32,9 +32,8 @@
 //          chooses; choices differ from FitRidge's only where two penalties are as good
 //          as equal (similarity/leave_one_out.h). selection = "kfold" fits every point by
 //          FitRidge.
-// Accuracy Float32 serves to choose penalties, and only of targets that FitRidge chooses
-// in
-//          float32 too; rotated stimuli and leverages are made in float64 for the others,
+// Accuracy Float32 serves to choose penalties, and only of targets for which FitRidge
+//          takes it too; rotated stimuli and leverages are made in float64 for the others,
 //          leverages also where a stimulus keeps less than 5 % of its freedom. At equal
 //          penalties predictions are SolveRidge's to rounding: R2 within 1e-8. A unit
 //          that is constant on a subset is left out of it exactly.

@@ -35,8 +35,8 @@
 
 namespace iat {
 
-// Removes the file of other options where these ask for none: no ridge, no stage that is
-// mapped onto itself, a family of one. Errors as of RunCompare; Cancelled when
+// Removes the file of other options where these ask for none: no ridge, no map from
+// post-ReLU onto post-ReLU, a family of one. Errors as of RunCompare; Cancelled when
 // control.stop was set.
 absl::Status WritePredictions(const CompareOptions& options, const CompareInput& input,
                               const std::filesystem::path& scores_folder,

@@ -5,8 +5,8 @@
         [--count 1000] [--models 10] [--rounds 1] [--scratch FOLDER]
 
 STIMULI are what [stimuli.NAME] paths takes: archives or folders of JPEG files. With
---mosaic they are first made into larger JPEG files, tiles of the pictures side by side at
-quality 90, since sets of small pictures decode in no time.
+--mosaic (archives, python3-pil) they are first made into larger JPEG files, tiles of the
+pictures side by side at quality 90, since sets of small pictures decode in no time.
 
 Every measured command is `iat extract` in a fresh run folder, --jobs 1: decoding,
 preprocessing and hypercolumns of conv1 to conv5 before and after the ReLU, full-width

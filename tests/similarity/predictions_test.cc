@@ -176,12 +176,12 @@ TEST_F(PredictionsTest, WhatDoesNotFitIsNamed) {
               HasSubstr("predictions.csv:2: ridge is \"half\"; expected a number"));
 }
 
-TEST_F(PredictionsTest, TheUnitTableSaysWhichVariableIsMissing) {
+TEST_F(PredictionsTest, TheUnitTableSaysWhichDimensionIsMissing) {
   const CompareInput input = Family(2);
   EXPECT_THAT(ReadUnitR2(input.families[0][0], [](const auto&) { return true; })
                   .status()
                   .message(),
-              HasSubstr("seed-000.nc"));
+              HasSubstr("seed-000.nc: dimension row: "));
 }
 
 }  // namespace
