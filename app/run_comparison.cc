@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <set>
 #include <tuple>
@@ -15,6 +14,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "base/file.h"
+#include "base/nan.h"
 #include "base/status.h"
 #include "report/html.h"
 #include "report/page.h"
@@ -22,7 +22,6 @@
 namespace iat {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr double kCoverage = 0.95;
 
 // Our own writer puts a key and its value on one line.

@@ -91,7 +91,7 @@ Interval Share(const LayerPoints& layer) {
   return share;
 }
 
-std::string Shown(const Interval& share) {
+std::string ShownShare(const Interval& share) {
   if (!std::isfinite(share.low)) return absl::StrFormat("%.2f", share.mean);
   return absl::StrFormat("%.2f [%.2f, %.2f]", share.mean, share.low, share.high);
 }
@@ -156,7 +156,7 @@ std::optional<RunFigure<ScatterChart>> MakeUnitScatterFigure(
     const Interval share = Share(layer);
     ScatterPanel& panel = chart.panels.emplace_back();
     panel.id = panel.heading = name;
-    panel.subheading = absl::StrCat("above: ", Shown(share));
+    panel.subheading = absl::StrCat("above: ", ShownShare(share));
     panel.x_title = "R² by ridge";
     panel.y_title = "R² by LogisticRidge";
     panel.series = {Points(layer, most_points, low)};
@@ -165,9 +165,10 @@ std::optional<RunFigure<ScatterChart>> MakeUnitScatterFigure(
     thinned = thinned || layer.units.size() > most_points;
     any_interval = any_interval || std::isfinite(share.low);
     animals.insert(layer.animals.begin(), layer.animals.end());
-    report.rows.push_back(
-        {name, WithThousands(static_cast<int64_t>(layer.units.size())), Shown(share)});
-    absl::StrAppend(&findings, findings.empty() ? "" : ", ", Shown(share), " at ", name);
+    report.rows.push_back({name, WithThousands(static_cast<int64_t>(layer.units.size())),
+                           ShownShare(share)});
+    absl::StrAppend(&findings, findings.empty() ? "" : ", ", ShownShare(share), " at ",
+                    name);
   }
   const bool is_cut = low < kLowestR2;
   for (ScatterPanel& panel : chart.panels) {

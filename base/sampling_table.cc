@@ -10,7 +10,7 @@ namespace iat {
 namespace {
 
 // The score's key, then what says which subsample it is, then what was measured.
-constexpr auto kForEachColumn = [](auto& row, auto visit) {
+constexpr auto kForEachSamplingColumn = [](auto& row, auto visit) {
   ForEachScoreKey(row.score, visit);
   visit("axis", row.axis);
   visit("size", row.size);
@@ -31,7 +31,7 @@ bool SamplingRow::operator<(const SamplingRow& other) const {
 }
 
 std::string SamplingText(std::vector<SamplingRow> rows) {
-  return RowsText(std::move(rows), kForEachColumn);
+  return RowsText(std::move(rows), kForEachSamplingColumn);
 }
 
 absl::Status WriteSampling(const std::filesystem::path& path,
@@ -41,7 +41,7 @@ absl::Status WriteSampling(const std::filesystem::path& path,
 
 absl::StatusOr<std::vector<SamplingRow>> ParseSampling(absl::string_view text,
                                                        absl::string_view name) {
-  return ParseRows<SamplingRow>(text, name, kForEachColumn);
+  return ParseRows<SamplingRow>(text, name, kForEachSamplingColumn);
 }
 
 absl::StatusOr<std::vector<SamplingRow>> ReadSampling(const std::filesystem::path& path) {

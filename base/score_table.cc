@@ -8,7 +8,7 @@
 namespace iat {
 namespace {
 
-constexpr auto kForEachColumn = [](auto& row, auto visit) {
+constexpr auto kForEachScoreColumn = [](auto& row, auto visit) {
   ForEachScoreKey(row, visit);
   ForEachScoreValue(row, visit);
 };
@@ -20,7 +20,7 @@ bool ScoreRow::operator<(const ScoreRow& other) const {
 }
 
 std::string ScoresText(std::vector<ScoreRow> rows) {
-  return RowsText(std::move(rows), kForEachColumn);
+  return RowsText(std::move(rows), kForEachScoreColumn);
 }
 
 absl::Status WriteScores(const std::filesystem::path& path, std::vector<ScoreRow> rows) {
@@ -29,7 +29,7 @@ absl::Status WriteScores(const std::filesystem::path& path, std::vector<ScoreRow
 
 absl::StatusOr<std::vector<ScoreRow>> ReadScores(const std::filesystem::path& path) {
   IAT_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
-  return ParseRows<ScoreRow>(text, path.string(), kForEachColumn);
+  return ParseRows<ScoreRow>(text, path.string(), kForEachScoreColumn);
 }
 
 }  // namespace iat

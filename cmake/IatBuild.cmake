@@ -20,7 +20,7 @@ target_compile_options(iat_warnings INTERFACE
   # which ones depends on its version.
   $<$<CXX_COMPILER_ID:GNU>:-Wno-error=array-bounds>
   $<$<CXX_COMPILER_ID:GNU>:-Wno-error=stringop-overflow>
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-error=free-nonheap-object>
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-free-nonheap-object>
   $<$<CXX_COMPILER_ID:GNU>:-Wno-error=maybe-uninitialized>)
 
 set(iat_march ${IAT_PROCESSOR})
@@ -55,10 +55,11 @@ if(IAT_SANITIZE)
 endif()
 
 # iat_library(NAME base_random SRCS random.h random.cc DEPS ... PRIVATE_DEPS ...
-#             [TORCH])
+#             [TORCH] [SEPARATE])
 # TORCH: its sources include LibTorch and use the shared precompiled header.
+# SEPARATE: never compiled together (IAT_UNITY), for sources whose file-local names agree.
 function(iat_library)
-  cmake_parse_arguments(ARG "TORCH" "NAME" "SRCS;DEPS;PRIVATE_DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "TORCH;SEPARATE" "NAME" "SRCS;DEPS;PRIVATE_DEPS" ${ARGN})
   set(sources ${ARG_SRCS})
   list(FILTER sources INCLUDE REGEX "\\.cc$")
   if(sources)
@@ -77,6 +78,11 @@ function(iat_library)
       set_target_properties(iat_${ARG_NAME} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 0)
     else()
       target_precompile_headers(iat_${ARG_NAME} REUSE_FROM iat_common_pch)
+      list(LENGTH sources num_sources)
+      if(IAT_UNITY AND num_sources GREATER 1 AND NOT ARG_SEPARATE)
+        # Small enough a batch that two cores find work to the end.
+        set_target_properties(iat_${ARG_NAME} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+      endif()
     endif()
   else()
     add_library(iat_${ARG_NAME} INTERFACE)

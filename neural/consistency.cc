@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
+#include "base/nan.h"
 #include "base/random.h"
 #include "base/status.h"
 #include "similarity/r2.h"
@@ -13,7 +13,6 @@
 namespace iat {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr int64_t kNumBootstraps = 2000;
 constexpr size_t kFewestImages = 4;
 // Values this close, of their range, are ties: means of ranks that are equal come out so.

@@ -1,7 +1,6 @@
 // The measure of neural/consistency.h on activation files, and its tables.
 
 #include <cmath>
-#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -13,6 +12,7 @@
 #include "base/activation_file.h"
 #include "base/csv.h"
 #include "base/file.h"
+#include "base/nan.h"
 #include "base/status.h"
 #include "neural/consistency.h"
 #include "neural/population.h"
@@ -21,7 +21,6 @@ namespace iat {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 // The number that an id ends in: 7 of "scene_007.png"; -1: none.
 int64_t TrailingNumber(const std::string& stimulus_id) {

@@ -96,7 +96,7 @@ const std::vector<Column>& AllColumns() {
   return *columns;
 }
 
-std::vector<std::string> Names(const std::vector<Column>& columns) {
+std::vector<std::string> ColumnNames(const std::vector<Column>& columns) {
   std::vector<std::string> names;
   for (const Column& column : columns) names.push_back(column.name);
   return names;
@@ -123,7 +123,7 @@ bool NeuralScoreRow::operator<(const NeuralScoreRow& other) const {
 absl::Status WriteNeuralScores(const std::filesystem::path& path,
                                std::vector<NeuralScoreRow> rows) {
   std::sort(rows.begin(), rows.end());
-  CsvTable table{Names(AllColumns()), {}};
+  CsvTable table{ColumnNames(AllColumns()), {}};
   for (const NeuralScoreRow& row : rows) table.rows.push_back(Cells(AllColumns(), row));
   return WriteFileAtomically(path, CsvText(table));
 }
@@ -133,7 +133,7 @@ absl::Status WriteNeuralUnits(const std::filesystem::path& path,
   std::stable_sort(
       rows.begin(), rows.end(),
       [](const NeuralUnitRow& a, const NeuralUnitRow& b) { return a.of < b.of; });
-  CsvTable table{Names(KeyColumns()), {}};
+  CsvTable table{ColumnNames(KeyColumns()), {}};
   table.columns.insert(table.columns.end(), {"unit_id", "reliability", "r2", "r",
                                              "r_corrected", "r_corrected_all_trials",
                                              "target_consistency", "mapped_consistency"});

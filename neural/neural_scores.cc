@@ -1,7 +1,6 @@
 #include "neural/neural_scores.h"
 
 #include <cmath>
-#include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -9,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/file.h"
+#include "base/nan.h"
 #include "base/parallel.h"
 #include "base/status.h"
 #include "neural/neural_scores_runner.h"
@@ -20,7 +20,6 @@ namespace iat {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 // Which neurons are reliable must not hang on few bootstraps.
 constexpr int64_t kFewestReliabilityHalvings = 100;
 

@@ -15,9 +15,9 @@
 namespace iat {
 namespace {
 
-using Rows = std::vector<int64_t>;
+using RowNumbers = std::vector<int64_t>;
 
-Eigen::MatrixXd Take(const Eigen::MatrixXd& values, const Rows& rows) {
+Eigen::MatrixXd Take(const Eigen::MatrixXd& values, const RowNumbers& rows) {
   return values(rows, Eigen::all);
 }
 
@@ -182,7 +182,7 @@ std::string PartFingerprint(const NeuralScoresOptions& options, const NeuralWorl
   for (const size_t target : group.targets) {
     absl::StrAppend(&text, "target ", world.digests[target], "\n");
   }
-  for (const Rows* rows : {&split.fit, &split.test}) {
+  for (const RowNumbers* rows : {&split.fit, &split.test}) {
     absl::StrAppend(&text, "stimuli\n");
     for (const int64_t row : *rows) absl::StrAppend(&text, world.stimulus_ids[row], "\n");
   }

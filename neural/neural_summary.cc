@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -11,11 +10,12 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/nan.h"
+#include "base/number_json.h"
 
 namespace iat {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr size_t kFewestAnimals = 4;
 
 using Rows = std::vector<const NeuralScoreRow*>;
@@ -269,10 +269,6 @@ void AppendBestLayers(const std::vector<NeuralSummaryLine>& lines, std::string& 
     }
     text += '\n';
   }
-}
-
-nlohmann::json NumberJson(double value) {
-  return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
 }
 
 }  // namespace

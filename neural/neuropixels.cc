@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "base/nan.h"
 #include "base/parallel.h"
 #include "base/status.h"
 #include "neural/hdf5_file.h"
@@ -23,7 +24,6 @@
 namespace iat {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr char kPresentations[] = "/intervals/natural_scenes_presentations";
 constexpr char kElectrodes[] = "/general/extracellular_ephys/electrodes";
 constexpr char kRunning[] = "/processing/running/running_speed";
@@ -104,10 +104,10 @@ absl::StatusOr<std::vector<double>> FilterColumn(const Hdf5File& file, const cha
   return file.ReadNumbers(dataset, {num_units});
 }
 
-class Session {
+class NeuropixelsSession {
  public:
-  Session(const NeuropixelsOptions& options, const TrialSplitOptions& splits, int jobs,
-          SelectionRecord& record)
+  NeuropixelsSession(const NeuropixelsOptions& options, const TrialSplitOptions& splits,
+                     int jobs, SelectionRecord& record)
       : options_(options), splits_(splits), jobs_(jobs), record_(record) {}
 
   absl::StatusOr<std::vector<ResponseBlock>> Read(const std::string& path) {
@@ -446,7 +446,7 @@ absl::StatusOr<Recording> ReadNeuropixels(const NeuropixelsOptions& options,
   IAT_RETURN_IF_ERROR(options.Validate());
   std::vector<ResponseBlock> blocks;
   for (const std::string& path : options.files) {
-    Session session(options, splits, jobs, record);
+    NeuropixelsSession session(options, splits, jobs, record);
     IAT_ASSIGN_OR_RETURN(std::vector<ResponseBlock> of_session, session.Read(path));
     std::move(of_session.begin(), of_session.end(), std::back_inserter(blocks));
   }

@@ -2,15 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "base/nan.h"
 #include "base/status.h"
 
 namespace iat {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr int64_t kBlank = -1;
 // The data sets show an image 50 times. What follows holds images x trials numbers.
 constexpr int64_t kMaxTrials = 10000;

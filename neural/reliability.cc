@@ -1,17 +1,13 @@
 #include "neural/reliability.h"
 
 #include <cmath>
-#include <limits>
 
+#include "base/nan.h"
 #include "base/random.h"
 #include "base/status.h"
 
 namespace iat {
-namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
-}  // namespace
+namespace {}  // namespace
 
 void TrialSplitOptions::Describe(OptionVisitor& visitor) {
   visitor.Integer("num_splits", num_splits, {.min = 1, .max = 1000000},

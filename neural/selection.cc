@@ -3,19 +3,15 @@
 #include <algorithm>
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
-#include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "base/nan.h"
 #include "base/status.h"
 
 namespace iat {
-namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
-}  // namespace
+namespace {}  // namespace
 
 void SelectionRecord::Add(const std::string& step, const std::string& animal,
                           const std::string& area, int64_t kept, int64_t dropped) {

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "base/nan.h"
 #include "base/parallel.h"
 #include "base/status.h"
 #include "neural/hdf5_file.h"
@@ -19,13 +20,12 @@
 namespace iat {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr char kSessionB[] = "three_session_B";
 
-class Session {
+class TwoPhotonSession {
  public:
-  Session(const TwoPhotonOptions& options, const TrialSplitOptions& splits, int jobs,
-          SelectionRecord& record)
+  TwoPhotonSession(const TwoPhotonOptions& options, const TrialSplitOptions& splits,
+                   int jobs, SelectionRecord& record)
       : options_(options), splits_(splits), jobs_(jobs), record_(record) {}
 
   // Without a value when the session's area is not asked for.
@@ -364,7 +364,7 @@ absl::StatusOr<Recording> ReadTwoPhoton(const TwoPhotonOptions& options,
   IAT_RETURN_IF_ERROR(options.Validate());
   std::vector<ResponseBlock> blocks;
   for (const std::string& path : options.files) {
-    Session session(options, splits, jobs, record);
+    TwoPhotonSession session(options, splits, jobs, record);
     IAT_ASSIGN_OR_RETURN(std::vector<ResponseBlock> of_session, session.Read(path));
     std::move(of_session.begin(), of_session.end(), std::back_inserter(blocks));
   }

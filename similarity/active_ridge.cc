@@ -3,12 +3,12 @@
 #include <Eigen/Cholesky>
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/nan.h"
 #include "base/status.h"
 #include "similarity/linear_algebra.h"
 #include "similarity/ridge.h"
@@ -18,11 +18,9 @@
 namespace iat {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
 // Where the training error is a smaller share of the variance, float32 residuals are
 // too coarse to choose a penalty by.
-constexpr double kSmallestFloatError = 1e-4;
+constexpr double kSmallestFloatShare = 1e-4;
 constexpr float kSmallestFreedom = 1e-6f;
 
 // Generalised cross-validation, the leave-one-out error with the mean leverage for every
@@ -162,7 +160,7 @@ class BlockSolver {
           static_cast<double>(r_) - penalty * InverseTrace(tridiagonal, penalty);
       const double training = norm * norm - right.dot(rotated.col(l)) -
                               penalties[l] * rotated.col(l).squaredNorm();
-      if (l == 0 && !(training > kSmallestFloatError * norm * norm)) {
+      if (l == 0 && !(training > kSmallestFloatShare * norm * norm)) {
         return absl::OkStatus();
       }
       const double freedom = 1.0 - (1.0 + sum_of_leverages(l)) / count;

@@ -8,13 +8,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "base/nan.h"
 #include "base/status.h"
 #include "similarity/scanned_minimum.h"
 
 namespace iat {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr int kRatioScan = 60;
 constexpr int kNeededSteps = 200;  // of a calibrated curve, on a log grid
 

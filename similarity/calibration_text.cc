@@ -5,15 +5,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/number_json.h"
+#include "similarity/saturation_json.h"
 
 namespace iat {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-Json NumberJson(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
-}
 
 Json IntervalJson(double value, double low, double high) {
   return {
@@ -53,13 +51,6 @@ Json CurveJson(const TargetCurves& curve, const std::string& form,
   }
   json["points"] = PointsJson(curve);
   return json;
-}
-
-Json SizeJson(const SaturationSize& size) {
-  return {{"size", NumberJson(size.size)},
-          {"low", NumberJson(size.low)},
-          {"high", NumberJson(size.high)},
-          {"at_smallest", size.at_smallest}};
 }
 
 Json MatchJson(const Calibration& calibration, const CalibrationOptions& options) {

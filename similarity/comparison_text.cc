@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/csv.h"
+#include "base/number_json.h"
 #include "similarity/compare_arrays.h"
 
 namespace iat {
@@ -104,32 +105,27 @@ std::string MetricLines(const ArrayComparison& comparison) {
   return text;
 }
 
-// NaN has no place in JSON.
-ordered_json Number(double value) {
-  return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr);
-}
-
 ordered_json SplitJson(const ArraySplitScores& split) {
   return {{"split_seed", split.split_seed},
           {"num_scored_units", split.summary.num_scored_units},
-          {"median_r2", Number(split.summary.median)},
-          {"mean_r2", Number(split.summary.mean)},
-          {"q25_r2", Number(split.summary.q25)},
-          {"q75_r2", Number(split.summary.q75)}};
+          {"median_r2", NumberJson(split.summary.median)},
+          {"mean_r2", NumberJson(split.summary.mean)},
+          {"q25_r2", NumberJson(split.summary.q25)},
+          {"q75_r2", NumberJson(split.summary.q75)}};
 }
 
 ordered_json MappingJson(const ArrayComparison::OfMapping& mapping) {
   const OverSplits median = Summarise(mapping.splits, &R2Summary::median);
   ordered_json json = {
       {"name", mapping.name},
-      {"median_r2", Number(median.mean)},
-      {"min_median_r2", Number(median.smallest)},
-      {"max_median_r2", Number(median.largest)},
-      {"q25_r2", Number(Summarise(mapping.splits, &R2Summary::q25).mean)},
-      {"q75_r2", Number(Summarise(mapping.splits, &R2Summary::q75).mean)}};
+      {"median_r2", NumberJson(median.mean)},
+      {"min_median_r2", NumberJson(median.smallest)},
+      {"max_median_r2", NumberJson(median.largest)},
+      {"q25_r2", NumberJson(Summarise(mapping.splits, &R2Summary::q25).mean)},
+      {"q75_r2", NumberJson(Summarise(mapping.splits, &R2Summary::q75).mean)}};
   json["chosen"] = ordered_json::object();
   for (const auto& [name, choices] : CollectChoices(mapping.splits)) {
-    json["chosen"][name] = {{"median", Number(Quantile(choices.values, 0.5))},
+    json["chosen"][name] = {{"median", NumberJson(Quantile(choices.values, 0.5))},
                             {"num_choices", choices.values.size()},
                             {"num_at_edge", choices.num_at_edge}};
   }
@@ -178,7 +174,7 @@ std::string ComparisonJson(const ArrayComparison& comparison) {
   json["metrics"] = ordered_json::array();
   for (const auto& [info, result] : comparison.metrics) {
     json["metrics"].push_back({{"name", info.name},
-                               {"value", Number(result.value)},
+                               {"value", NumberJson(result.value)},
                                {"direction", DirectionName(info.direction)},
                                {"note", result.note}});
   }

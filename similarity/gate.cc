@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/nan.h"
 #include "base/status.h"
 #include "similarity/centring.h"
 #include "similarity/linear_algebra.h"
@@ -15,8 +16,6 @@
 
 namespace iat {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 // Columns advanced together: enough to keep the products wide. Fixed, so that results
 // are a function of the cell alone.

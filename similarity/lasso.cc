@@ -19,7 +19,7 @@ namespace {
 constexpr double kPathTolerance = 1e-9;
 // A unit with less of its variance than this is constant on a fold, but for rounding.
 constexpr double kSmallestVariance = 1e-12;
-constexpr int kRisesToStop = 2;
+constexpr int kPathRisesToStop = 2;
 
 // Sums over stimuli of products.
 struct Moments {
@@ -218,7 +218,7 @@ class ElasticNet {
         }
         num_rises[j] = errors(k) > last(j) ? num_rises[j] + 1 : 0;
         last(j) = errors(k);
-        if (num_rises[j] < kRisesToStop) still_active.push_back(j);
+        if (num_rises[j] < kPathRisesToStop) still_active.push_back(j);
       }
       active = std::move(still_active);
     }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -20,6 +19,8 @@
 #include "base/activation_file.h"
 #include "base/csv.h"
 #include "base/file.h"
+#include "base/nan.h"
+#include "base/number_json.h"
 #include "base/parallel.h"
 #include "base/status.h"
 #include "similarity/metric.h"
@@ -27,8 +28,6 @@
 
 namespace iat {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 struct Animal {
   ActivationFile file;
@@ -381,9 +380,6 @@ std::string MetricsText(const std::vector<MetricLine>& lines) {
 
 std::string MetricsJson(const std::vector<MetricLine>& lines) {
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
-  const auto number = [](double value) {
-    return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
-  };
   for (const MetricLine& line : lines) {
     all.push_back({{"stimuli", line.stimuli},
                    {"family", line.family},
@@ -391,9 +387,9 @@ std::string MetricsJson(const std::vector<MetricLine>& lines) {
                    {"target_layer", line.target_layer},
                    {"stage", line.stage},
                    {"metric", line.metric},
-                   {"value", number(line.value.mean)},
-                   {"low", number(line.value.low)},
-                   {"high", number(line.value.high)},
+                   {"value", NumberJson(line.value.mean)},
+                   {"low", NumberJson(line.value.low)},
+                   {"high", NumberJson(line.value.high)},
                    {"num_animals", line.num_animals},
                    {"num_pairs", line.num_pairs},
                    {"num_stimuli", line.num_stimuli},

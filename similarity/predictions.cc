@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 #include <optional>
 #include <utility>
@@ -14,6 +13,7 @@
 #include "base/file.h"
 #include "base/fingerprint.h"
 #include "base/memory.h"
+#include "base/nan.h"
 #include "base/parallel.h"
 #include "base/status.h"
 #include "similarity/compare_world.h"
@@ -25,7 +25,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr char kRidge[] = "ridge", kLogistic[] = "logistic_ridge";
 const char* const kColumns[] = {
     "stimuli",    "source_animal", "target_animal", "layer", "target_unit",   "stage",

@@ -13,7 +13,7 @@
 namespace iat {
 namespace {
 
-constexpr Eigen::Index kTileRows = 256;
+constexpr Eigen::Index kPredictorTileRows = 256;
 // Targets that share a batch of products. Fixed, so that results are a function of the
 // inputs alone.
 constexpr Eigen::Index kTargetsPerBatch = 64;
@@ -31,8 +31,8 @@ class Design {
         response_(std::move(response)),
         tiles_(n_ * size_),
         variance_(size_) {
-    for (Eigen::Index first = 0; first < n_; first += kTileRows) {
-      const Eigen::Index rows = std::min(kTileRows, n_ - first);
+    for (Eigen::Index first = 0; first < n_; first += kPredictorTileRows) {
+      const Eigen::Index rows = std::min(kPredictorTileRows, n_ - first);
       Eigen::Map<Eigen::MatrixXd> tile(tiles_.data() + first * size_, rows, size_);
       tile.leftCols(size_ - 1) = rotated.middleRows(first, rows);
       tile.col(size_ - 1).setOnes();
@@ -49,9 +49,9 @@ class Design {
   // Calls visit(first stimulus, rows, tile, eta) for every tile; eta is rows x points.
   template <typename Visit>
   void ForEachTile(const Eigen::MatrixXd& points, Visit visit) const {
-    Eigen::MatrixXd eta(std::min(kTileRows, n_), points.cols());
-    for (Eigen::Index first = 0; first < n_; first += kTileRows) {
-      const Eigen::Index rows = std::min(kTileRows, n_ - first);
+    Eigen::MatrixXd eta(std::min(kPredictorTileRows, n_), points.cols());
+    for (Eigen::Index first = 0; first < n_; first += kPredictorTileRows) {
+      const Eigen::Index rows = std::min(kPredictorTileRows, n_ - first);
       const double* tile = tiles_.data() + first * size_;
       MultiplyTile(false, rows, points.cols(), size_, tile, rows, points.data(),
                    points.rows(), eta.data(), eta.rows());

@@ -13,12 +13,12 @@
 namespace iat {
 namespace {
 
-constexpr Eigen::Index kTile = 512;
+constexpr Eigen::Index kPairTile = 512;
 // Dissimilarities are ranked as multiples of this.
 constexpr double kKeysPerUnit = 1099511627776.0;  // 2^40
 constexpr int64_t kMaxSteps = int64_t{1} << 22;
 // Below this share of the sum of squared similarities, their variation is rounding.
-constexpr double kRounding = 1e-13;
+constexpr double kRankRounding = 1e-13;
 
 // Patterns over units of mean 0 and norm 1, stimuli x units. A row without a pattern is
 // 0.
@@ -80,7 +80,8 @@ double CrossMoment(const PatternMoments& x, const PatternMoments& y, double prod
 double PearsonOfDissimilarities(const PatternMoments& x, const PatternMoments& y) {
   const double own_x = CrossMoment(x, x, x.with_itself);
   const double own_y = CrossMoment(y, y, y.with_itself);
-  if (!(own_x > kRounding * x.with_itself) || !(own_y > kRounding * y.with_itself)) {
+  if (!(own_x > kRankRounding * x.with_itself) ||
+      !(own_y > kRankRounding * y.with_itself)) {
     return std::numeric_limits<double>::quiet_NaN();
   }
   const double product = SquaredCrossNorm(x.centred, y.centred);
@@ -104,10 +105,10 @@ void VisitPairs(const Eigen::MatrixXd& x, const Eigen::MatrixXd& y, Visit visit)
                  z.rows(), z.data() + second * z.rows(), z.rows(), tile.data(),
                  num_first);
   };
-  for (Eigen::Index first = 0; first < n; first += kTile) {
-    for (Eigen::Index second = first; second < n; second += kTile) {
-      const Eigen::Index num_first = std::min(kTile, n - first);
-      const Eigen::Index num_second = std::min(kTile, n - second);
+  for (Eigen::Index first = 0; first < n; first += kPairTile) {
+    for (Eigen::Index second = first; second < n; second += kPairTile) {
+      const Eigen::Index num_first = std::min(kPairTile, n - first);
+      const Eigen::Index num_second = std::min(kPairTile, n - second);
       multiply(x, first, num_first, second, num_second, of_x);
       multiply(y, first, num_first, second, num_second, of_y);
       for (Eigen::Index j = 0; j < num_second; ++j) {

@@ -5,13 +5,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/nan.h"
+#include "base/number_json.h"
 #include "base/status.h"
 #include "similarity/jackknife.h"
+#include "similarity/saturation_json.h"
 
 namespace iat {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 // Linear in log size; `size` inside the curve.
 double Interpolate(const std::vector<double>& sizes, const Eigen::VectorXd& r2,
@@ -73,9 +74,7 @@ std::string AddIntervals(const TargetCurves& curve, const SaturationRules& rules
   return "";
 }
 
-nlohmann::json NumberJson(double value) {
-  return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
-}
+}  // namespace
 
 nlohmann::ordered_json SizeJson(const SaturationSize& size) {
   return {{"size", NumberJson(size.size)},
@@ -83,8 +82,6 @@ nlohmann::ordered_json SizeJson(const SaturationSize& size) {
           {"high", NumberJson(size.high)},
           {"at_smallest", size.at_smallest}};
 }
-
-}  // namespace
 
 std::string SaturationStateName(SaturationState state) {
   switch (state) {

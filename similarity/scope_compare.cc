@@ -1,7 +1,6 @@
 #include "similarity/scope_compare.h"
 
 #include <cmath>
-#include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -10,12 +9,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/nan.h"
+#include "base/number_json.h"
 #include "base/status.h"
 
 namespace iat {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr char kHypercolumn[] = "hypercolumn", kLayer[] = "layer";
 
 // One of the three comparisons.
@@ -232,9 +232,6 @@ std::string ScopesText(const std::vector<ScopeLine>& lines) {
 
 std::string ScopesJson(const std::vector<ScopeLine>& lines) {
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
-  const auto number = [](double value) {
-    return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
-  };
   for (const ScopeLine& line : lines) {
     nlohmann::ordered_json json = {
         {"stimuli", line.stimuli}, {"layer", line.layer}, {"stage", line.stage}};
@@ -243,9 +240,9 @@ std::string ScopesJson(const std::vector<ScopeLine>& lines) {
           {"from_layer", &line.from_layer},
           {"whole_layer", &line.whole_layer},
           {"difference", &line.difference}}) {
-      json[name] = {{"mean", number(interval->mean)},
-                    {"low", number(interval->low)},
-                    {"high", number(interval->high)}};
+      json[name] = {{"mean", NumberJson(interval->mean)},
+                    {"low", NumberJson(interval->low)},
+                    {"high", NumberJson(interval->high)}};
     }
     json["num_animals"] = line.num_animals;
     json["num_pairs"] = line.num_pairs;

@@ -12,11 +12,12 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/nan.h"
+#include "base/number_json.h"
 
 namespace iat {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr double kCoverage = 0.95;
 
 using Pair = std::pair<std::string, std::string>;  // source, target
@@ -270,10 +271,6 @@ void AppendSeparability(const Summary& summary, std::string& text) {
         line.mapping, FormatInterval(line.by_target), FormatInterval(line.by_source),
         absl::StrCat(line.num_matched, "/", line.num_layers), line.num_animals);
   }
-}
-
-nlohmann::json NumberJson(double value) {
-  return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
 }
 
 nlohmann::ordered_json KeyJson(const SummaryKey& key) {

@@ -11,10 +11,10 @@ namespace iat {
 namespace {
 
 // R2 by size, as sums until they are divided.
-using AnimalCurve = std::map<int64_t, std::pair<double, int64_t>>;
+using SizeSums = std::map<int64_t, std::pair<double, int64_t>>;
 
 struct Group {
-  std::map<std::string, AnimalCurve> animals;
+  std::map<std::string, SizeSums> animals;
   std::set<int64_t> split_seeds, sample_seeds;
   int64_t most_pooled_sources = 0;
 };
@@ -34,12 +34,12 @@ TargetCurvesKey KeyOf(const SamplingRow& row) {
           .num_target_units = recorded ? 0 : score.num_target_units};
 }
 
-double MeanAt(const AnimalCurve::value_type& point) {
+double MeanAt(const SizeSums::value_type& point) {
   return point.second.first / static_cast<double>(point.second.second);
 }
 
 // Linear in log size between the neighbours of `size`, which lies inside the curve.
-double ValueAt(const AnimalCurve& curve, int64_t size) {
+double ValueAt(const SizeSums& curve, int64_t size) {
   const auto above = curve.lower_bound(size);
   if (above->first == size) return MeanAt(*above);
   const auto below = std::prev(above);

@@ -4,19 +4,17 @@
 
 #include <array>
 #include <functional>
-#include <limits>
 #include <mutex>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
+#include "base/nan.h"
 #include "base/netcdf.h"
 #include "base/status.h"
 
 namespace iat {
 namespace {
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 class UnitScoreWriter {
  public:

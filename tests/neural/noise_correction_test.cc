@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "base/nan.h"
 #include "neural/reliability.h"
 #include "similarity/r2.h"
 #include "tests/similarity/golden_file.h"
@@ -13,7 +14,6 @@
 namespace iat {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 // The same sums in another order.
 constexpr double kSameArithmetic = 1e-12;
 // Two solvers of one ridge (ours by eigenvectors, NumPy's by the normal equations).
