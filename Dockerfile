@@ -12,7 +12,7 @@ WORKDIR /src
 # The packages first: their layer stays while the sources change.
 COPY scripts/dependencies.sh scripts/
 # hadolint ignore=SC2154
-RUN source scripts/dependencies.sh && iat_install "${iat_build_packages[@]}"
+RUN source scripts/dependencies.sh && iat_install "${iat_build_packages[@]}" "${iat_package_packages[@]}"
 COPY . .
 ARG PROCESSOR=portable
 RUN cmake --preset package -DIAT_PROCESSOR="$PROCESSOR" \

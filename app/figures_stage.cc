@@ -1,5 +1,6 @@
 // The report's figures that have no number: from a run's files to report.html. A figure
-// whose file is not there is left out; one whose file cannot be read is a warning.
+// whose file is not there is left out; one that cannot be read or drawn is a warning, for
+// hours of scores deserve their report.
 
 #include <algorithm>
 #include <optional>
@@ -43,19 +44,30 @@ absl::Status Draw(const FilterSheet& sheet, const fs::path& folder,
 }
 
 template <typename Chart>
-absl::Status Add(std::optional<RunFigure<Chart>> figure, const fs::path& folder,
-                 const FigureOptions& options, std::vector<ReportFigure>& figures) {
-  if (!figure.has_value()) return absl::OkStatus();
-  IAT_RETURN_IF_ERROR(Draw(figure->chart, folder, options));
-  IAT_ASSIGN_OR_RETURN(figure->report.svg,
-                       ReadFile(folder / (figure->report.id + ".svg")));
-  figures.push_back(std::move(figure->report));
-  return absl::OkStatus();
+absl::StatusOr<ReportFigure> Drawn(RunFigure<Chart> figure, const fs::path& folder,
+                                   const FigureOptions& options) {
+  IAT_RETURN_IF_ERROR(Draw(figure.chart, folder, options));
+  IAT_ASSIGN_OR_RETURN(figure.report.svg, ReadFile(folder / (figure.report.id + ".svg")));
+  return std::move(figure.report);
 }
 
-void Warn(const char* figure, const absl::Status& status, ReportData& data) {
+void Warn(const std::string& figure, const absl::Status& status, ReportData& data) {
   data.warnings.push_back(
       absl::StrCat("figure ", figure, " is missing: ", status.message()));
+}
+
+template <typename Chart>
+void Add(std::optional<RunFigure<Chart>> figure, const fs::path& folder,
+         const FigureOptions& options, std::vector<ReportFigure>& figures,
+         ReportData& data) {
+  if (!figure.has_value()) return;
+  const std::string id = figure->report.id;
+  absl::StatusOr<ReportFigure> drawn = Drawn(*std::move(figure), folder, options);
+  if (drawn.ok()) {
+    figures.push_back(*std::move(drawn));
+  } else {
+    Warn(id, drawn.status(), data);
+  }
 }
 
 }  // namespace
@@ -66,9 +78,9 @@ FigureFamily Pipeline::DrawnFamily(bool simulated) const {
           TrainingInWords(true), simulated};
 }
 
-absl::Status Pipeline::AddScoreFigures(const Summary& summary,
-                                       const std::vector<MetricLine>& metrics,
-                                       ReportData& data) const {
+void Pipeline::AddScoreFigures(const Summary& summary,
+                               const std::vector<MetricLine>& metrics,
+                               ReportData& data) const {
   const FigureFamily family = DrawnFamily(data.figure1.simulated);
   const fs::path folder = folder_ / "figures";
   const fs::path scores = ScoresFolder(data.figure1.stimuli);
@@ -76,8 +88,8 @@ absl::Status Pipeline::AddScoreFigures(const Summary& summary,
     const auto rows = ReadUnitR2(
         path, [&](const UnitR2Row& row) { return IsOfUnitScatter(row, family); });
     if (rows.ok()) {
-      IAT_RETURN_IF_ERROR(Add(MakeUnitScatterFigure(*rows, family), folder,
-                              config_.report, data.figures));
+      Add(MakeUnitScatterFigure(*rows, family), folder, config_.report, data.figures,
+          data);
     } else {
       Warn("unit-scatter", rows.status(), data);
     }
@@ -85,23 +97,23 @@ absl::Status Pipeline::AddScoreFigures(const Summary& summary,
   if (const fs::path path = scores / "predictions.csv"; fs::exists(path)) {
     const auto predictions = ReadPredictions(path);
     if (predictions.ok()) {
-      IAT_RETURN_IF_ERROR(Add(MakePredictionFigure(*predictions, family), folder,
-                              config_.report, data.figures));
+      Add(MakePredictionFigure(*predictions, family), folder, config_.report,
+          data.figures, data);
     } else {
       Warn("predictions", predictions.status(), data);
     }
   }
-  IAT_RETURN_IF_ERROR(Add(MakeMappingMatrixFigure(summary, family), folder,
-                          config_.report, data.figures));
-  return Add(MakeMetricMatrixFigure(metrics, family), folder, config_.report,
-             data.figures);
+  Add(MakeMappingMatrixFigure(summary, family), folder, config_.report, data.figures,
+      data);
+  Add(MakeMetricMatrixFigure(metrics, family), folder, config_.report, data.figures,
+      data);
 }
 
-absl::Status Pipeline::AddTrainingFigures(ReportData& data) const {
+void Pipeline::AddTrainingFigures(ReportData& data) const {
   const FigureFamily family = DrawnFamily(/*simulated=*/false);
   const fs::path folder = folder_ / "figures";
-  IAT_RETURN_IF_ERROR(Add(MakeLearningFigure(data.training, family), folder,
-                          config_.report, data.training_figures));
+  Add(MakeLearningFigure(data.training, family), folder, config_.report,
+      data.training_figures, data);
   std::vector<FilterRow> shown;
   std::string layer = "conv1";
   int num_trained = 0, num_untrained = 0;
@@ -122,7 +134,7 @@ absl::Status Pipeline::AddTrainingFigures(ReportData& data) const {
     const auto chain = AnimalRunner::LoadChain(config_.model, weights);
     if (!chain.ok()) {
       Warn("conv1-filters", chain.status(), data);
-      return absl::OkStatus();
+      return;
     }
     if (!chain->has_value()) continue;
     FilterRow row{.name = animal.name, .pictures = {}};
@@ -134,8 +146,8 @@ absl::Status Pipeline::AddTrainingFigures(ReportData& data) const {
     ++(untrained ? num_untrained : num_trained);
     shown.push_back(std::move(row));
   }
-  return Add(MakeFilterFigure(std::move(shown), layer, num_left_out, family), folder,
-             config_.report, data.training_figures);
+  Add(MakeFilterFigure(std::move(shown), layer, num_left_out, family), folder,
+      config_.report, data.training_figures, data);
 }
 
 }  // namespace iat

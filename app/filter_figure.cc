@@ -1,9 +1,12 @@
 #include "app/filter_figure.h"
 
-#include <algorithm>
+#include <map>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "similarity/summary.h"
 
 namespace iat {
@@ -14,7 +17,7 @@ std::optional<RunFigure<FilterSheet>> MakeFilterFigure(std::vector<FilterRow> sh
                                                        const FigureFamily& family) {
   RunFigure<FilterSheet> figure;
   std::vector<FilterRow>& rows = figure.chart.rows;
-  size_t num_untrained = 0;
+  std::map<std::string, size_t> num_of_family;
   for (FilterRow& row : shown) {
     const bool fits =
         !row.pictures.empty() &&
@@ -24,11 +27,18 @@ std::optional<RunFigure<FilterSheet>> MakeFilterFigure(std::vector<FilterRow> sh
       ++num_left_out;
       continue;
     }
-    num_untrained += FamilyOf(row.name) == "untrained";
+    ++num_of_family[FamilyOf(row.name)];
     rows.push_back(std::move(row));
   }
   if (rows.empty()) return std::nullopt;
-  const size_t num_trained = rows.size() - num_untrained;
+  std::vector<std::string> counts;
+  for (const auto& [prefix, name] :
+       {std::pair("seed", "trained"), std::pair("imported", "imported"),
+        std::pair("untrained", "untrained")}) {
+    if (const size_t num = num_of_family[prefix]; num > 0) {
+      counts.push_back(absl::StrCat(num, " ", name));
+    }
+  }
   const size_t num_filters = rows.front().pictures.size();
   const int side = rows.front().pictures.front().side;
   ReportFigure& report = figure.report;
@@ -36,8 +46,7 @@ std::optional<RunFigure<FilterSheet>> MakeFilterFigure(std::vector<FilterRow> sh
   report.title = absl::StrCat("Filters of ", layer);
   figure.chart.caption = report.caption = absl::StrCat(
       "All ", num_filters, " filters of ", layer, " (", side, " × ", side, ", RGB) of ",
-      num_trained, " ", family.name, num_trained == 1 ? " network" : " networks",
-      num_untrained == 0 ? "" : absl::StrCat(" and ", num_untrained, " untrained below"),
+      absl::StrJoin(counts, ", "), rows.size() == 1 ? " network" : " networks",
       ". Batch norm is folded in; each filter has a scale of its own on which grey is "
       "zero. Filters of different networks are in no common order. ",
       num_left_out == 0 ? "" : absl::StrCat("Not shown: ", num_left_out, " more. "),

@@ -97,7 +97,8 @@ LayerCells CellsOf(const Summary& summary, const std::string& stimuli,
                    const FigureFamily& family, const std::string& mapping,
                    const std::string& stage, Counts& counts) {
   LayerCells cells;
-  std::map<std::pair<std::string, std::string>, int64_t> num_target_units;
+  // Of several samples of target units the largest.
+  std::map<std::pair<std::string, std::string>, const SummaryLine*> drawn;
   for (const SummaryLine& line : summary.lines) {
     const SummaryKey& key = line.key;
     if (key.stimuli != stimuli || key.family != family.prefix ||
@@ -105,16 +106,18 @@ LayerCells CellsOf(const Summary& summary, const std::string& stimuli,
         line.mapping != mapping || key.source_scope != key.target_scope) {
       continue;
     }
-    const std::pair layers(key.source_layer, key.target_layer);
-    int64_t& units = num_target_units[layers];
-    if (key.num_target_units <= units) continue;
-    units = key.num_target_units;
-    cells[layers] = line.r2;
-    counts.animals.Add(line.num_animals);
-    counts.pairs.Add(line.num_pairs);
-    counts.splits.Add(line.num_splits);
+    const SummaryLine*& chosen = drawn[{key.source_layer, key.target_layer}];
+    if (chosen == nullptr || key.num_target_units > chosen->key.num_target_units) {
+      chosen = &line;
+    }
   }
-  for (const auto& [layers, units] : num_target_units) counts.target_units.Add(units);
+  for (const auto& [layers, line] : drawn) {
+    cells[layers] = line->r2;
+    counts.animals.Add(line->num_animals);
+    counts.pairs.Add(line->num_pairs);
+    counts.splits.Add(line->num_splits);
+    counts.target_units.Add(line->key.num_target_units);
+  }
   return cells;
 }
 

@@ -174,10 +174,9 @@ class Pipeline {
   absl::Status AddFigure2(ReportData& data) const;
   // app/figures_stage.cc: the figures that have no number.
   FigureFamily DrawnFamily(bool simulated) const;
-  absl::Status AddScoreFigures(const Summary& summary,
-                               const std::vector<MetricLine>& metrics,
-                               ReportData& data) const;
-  absl::Status AddTrainingFigures(ReportData& data) const;
+  void AddScoreFigures(const Summary& summary, const std::vector<MetricLine>& metrics,
+                       ReportData& data) const;
+  void AddTrainingFigures(ReportData& data) const;
   absl::Status PrintSummary(bool json, bool with_verdicts = false) const;
   absl::Status DrawAndWrite();
   // What a dry run says of time and disk (app/estimate.h); NotFound naming a path that

@@ -7,6 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "report/figure1.h"
 #include "report/figure1_script.h"
+#include "similarity/r2.h"
+#include "similarity/summary.h"
 
 namespace iat {
 namespace {
@@ -24,16 +26,12 @@ constexpr Column kColumns[] = {
     {"post_relu", "ridge", "ridge, post", &UnitPrediction::ridge},
     {"post_relu", "logistic_ridge", "LogisticRidge", &UnitPrediction::logistic_ridge}};
 
-// 1 - SSE / SST about the mean, as in similarity/r2.h.
 double R2(const std::vector<double>& truth, const std::vector<double>& predicted) {
-  double mean = 0;
-  for (const double value : truth) mean += value / static_cast<double>(truth.size());
-  double sse = 0, sst = 0;
-  for (size_t i = 0; i < truth.size(); ++i) {
-    sse += (truth[i] - predicted[i]) * (truth[i] - predicted[i]);
-    sst += (truth[i] - mean) * (truth[i] - mean);
-  }
-  return sst > 0 ? 1 - sse / sst : std::numeric_limits<double>::quiet_NaN();
+  const auto column = [](const std::vector<double>& values) -> Eigen::MatrixXd {
+    return Eigen::Map<const Eigen::VectorXd>(values.data(),
+                                             static_cast<Eigen::Index>(values.size()));
+  };
+  return R2PerUnit(column(truth), column(predicted))(0);
 }
 
 bool HasValues(const std::vector<double>& values) {
@@ -71,6 +69,11 @@ ScatterPanel MakePanel(const UnitPrediction& unit, const Column& column,
 std::optional<RunFigure<ScatterChart>> MakePredictionFigure(
     const std::vector<UnitPrediction>& predictions, const FigureFamily& family,
     size_t most_points) {
+  // Of another family than the one the captions speak of.
+  if (!predictions.empty() &&
+      FamilyOf(predictions.front().target_animal) != family.prefix) {
+    return std::nullopt;
+  }
   std::vector<std::string> layers;
   for (const UnitPrediction& unit : predictions) layers.push_back(unit.layer);
   SortLayers(layers);

@@ -24,6 +24,7 @@
 #include "similarity/compare.h"
 #include "similarity/predictions.h"
 #include "similarity/summary.h"
+#include "training/evaluation_images.h"
 #include "training/quality.h"
 
 namespace iat {
@@ -245,7 +246,8 @@ TrainingQuality Pipeline::Quality(std::vector<std::string>& warnings) const {
   if (const auto set = PackedSet::Open(folder_ / "images" / "training");
       set.ok() && set->num_labels() > 1) {
     quality.knn_chance = 1.0 / set->num_labels();
-    quality.num_knn_images = config_.training.knn_images;
+    quality.num_knn_images = static_cast<int64_t>(
+        ChooseHeldOut(*set, config_.training.knn_images).test.size());
   }
   return quality;
 }
@@ -296,8 +298,8 @@ absl::Status Pipeline::DrawAndWrite() {
     IAT_ASSIGN_OR_RETURN(const std::string svg, ReadFile(figures / "figure-3.svg"));
     data.figures.push_back(MakeReportFigure3(figure3, svg));
   }
-  IAT_RETURN_IF_ERROR(AddScoreFigures(summary, metrics, data));
-  IAT_RETURN_IF_ERROR(AddTrainingFigures(data));
+  AddScoreFigures(summary, metrics, data);
+  AddTrainingFigures(data);
   IAT_ASSIGN_OR_RETURN(const std::vector<VerdictLine> verdicts, Verdicts());
   data.verdicts = MakeReportVerdicts(verdicts);
   data.config = config_.ResolvedText();

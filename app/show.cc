@@ -21,6 +21,7 @@
 #include "base/status.h"
 #include "images/contact_sheet.h"
 #include "models/safetensors.h"
+#include "similarity/r2.h"
 
 namespace iat {
 namespace {
@@ -58,11 +59,7 @@ absl::Status ShowResponses(const ActivationFile& file) {
 
 double MedianOfNumbers(std::vector<double> values) {
   std::erase_if(values, [](double value) { return std::isnan(value); });
-  if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
-  std::sort(values.begin(), values.end());
-  const size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle]
-                                : (values[middle - 1] + values[middle]) / 2;
+  return Quantile(std::move(values), 0.5);
 }
 
 // What extraction.store = "summary" or "both" has left: a number a unit, of which the

@@ -8,6 +8,8 @@ iat_build_packages=(
   libarchive-dev libnetcdf-dev libhdf5-dev libssl-dev libtomlplusplus-dev libcli11-dev
   nlohmann-json3-dev gnuplot-nox fonts-dejavu-core
 )
+# What CPack reads libraries with, to make the Debian packages.
+iat_package_packages=(file)
 # Read our files back with other people's software.
 # The report is opened and used in a browser.
 iat_test_packages=(

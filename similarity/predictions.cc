@@ -58,6 +58,7 @@ std::optional<CompareOptions> OnePair(CompareOptions options, const CompareInput
   options.split_seeds = {own_splits ? options.logistic_split_seeds.front()
                                     : options.split_seeds.front()};
   options.logistic_split_seeds.clear();
+  options.permuted_split_seeds.clear();
   options.layer_pairs = {"same"};
   options.pairs_from = 2;
   options.both_directions = false;
@@ -69,15 +70,14 @@ std::optional<CompareOptions> OnePair(CompareOptions options, const CompareInput
 int64_t MedianActiveUnit(const ActivationMatrix& values, const ComparedAnimal& animal,
                          const Split& split, const std::vector<int64_t>& units,
                          int64_t min_active) {
-  const Eigen::MatrixXd fit = Gather(values, animal, split.fit, units);
-  const Eigen::MatrixXd test = Gather(values, animal, split.test, units);
   std::vector<std::pair<int64_t, int64_t>> active;  // stimuli, unit
-  for (size_t u = 0; u < units.size(); ++u) {
-    const auto column = static_cast<Eigen::Index>(u);
-    const int64_t count = (fit.col(column).array() > 0).count();
-    const bool constant = test.col(column).minCoeff() == test.col(column).maxCoeff();
+  for (const int64_t unit : units) {
+    const Eigen::VectorXd fit = Gather(values, animal, split.fit, {unit});
+    const Eigen::VectorXd test = Gather(values, animal, split.test, {unit});
+    const int64_t count = (fit.array() > 0).count();
+    const bool constant = test.minCoeff() == test.maxCoeff();
     if (count >= std::max<int64_t>(min_active, 1) && !constant) {
-      active.emplace_back(count, units[u]);
+      active.emplace_back(count, unit);
     }
   }
   if (active.empty()) return -1;
@@ -187,7 +187,8 @@ absl::Status WritePredictions(const CompareOptions& options, const CompareInput&
   IAT_ASSIGN_OR_RETURN(
       const CompareWorld world,
       MakeCompareWorld(*one, {input.stimuli, {{family.begin(), family.begin() + 2}}}));
-  std::string inputs = absl::StrCat("predictions ", kVersion, "\n");
+  std::string inputs = absl::StrCat("predictions ", kVersion, " ",
+                                    one->mapping.logistic_ridge.min_active, "\n");
   for (const CompareCell& cell : world.cells) {
     absl::StrAppend(&inputs, cell.fingerprint, "\n");
   }
@@ -206,6 +207,9 @@ absl::Status WritePredictions(const CompareOptions& options, const CompareInput&
     }
     IAT_RETURN_IF_ERROR(predictor.AddLayer(layers.back()));
   }
+  // A kill between the two files must not leave these rows under another fingerprint.
+  std::error_code ignored;
+  fs::remove(fingerprint_path, ignored);
   IAT_RETURN_IF_ERROR(WriteFileAtomically(path, predictor.Csv()));
   return WriteFileAtomically(fingerprint_path, fingerprint);
 }

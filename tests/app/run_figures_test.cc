@@ -367,6 +367,10 @@ TEST(PredictionFigureTest, DrawsTheFirstStimuliAndScoresAll) {
   EXPECT_THAT(figure->chart.caption,
               HasSubstr("2 drawn, the first of the shuffled order"));
   EXPECT_FALSE(MakePredictionFigure({}, kTrained).has_value());
+  FigureFamily imported = kTrained;
+  imported.prefix = "imported";
+  EXPECT_FALSE(MakePredictionFigure(TwoStages(), imported).has_value())
+      << "predictions of another family under this one's caption";
 }
 
 TEST(FilterFigureTest, NetworksThatDoNotFitAreCounted) {
@@ -379,8 +383,8 @@ TEST(FilterFigureTest, NetworksThatDoNotFitAreCounted) {
   EXPECT_TRUE(ValidateFilterSheet(figure->chart).ok());
   EXPECT_THAT(figure->chart.rows, SizeIs(2));
   EXPECT_THAT(figure->chart.caption,
-              AllOf(HasSubstr("All 2 filters of conv1 (1 × 1, RGB) of 1 trained network "
-                              "and 1 untrained below."),
+              AllOf(HasSubstr("All 2 filters of conv1 (1 × 1, RGB) of 1 trained, "
+                              "1 untrained networks."),
                     HasSubstr("Not shown: 6 more.")));
   EXPECT_FALSE(MakeFilterFigure({}, "conv1", 0, kTrained).has_value());
 }

@@ -139,6 +139,31 @@ TEST_F(PredictionsTest, AnUnchangedFileStaysAndAChangedOptionRenewsIt) {
   EXPECT_EQ(*ReadFile(path), made);
 }
 
+TEST_F(PredictionsTest, SplitsOfThePermutedControlDoNotMatter) {
+  options_.split_seeds = {0, 1};
+  options_.permuted = true;
+  options_.permuted_split_seeds = {1};
+  const absl::Status status = Predict(Family(2));
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+TEST_F(PredictionsTest, AKillBetweenTheTwoFilesLeavesNothingUnderAnotherFingerprint) {
+  const CompareInput input = Family(2);
+  ASSERT_TRUE(Predict(input).ok());
+  const fs::path path = Scores() / "predictions.csv";
+  const fs::path fingerprint = Scores() / "predictions.fingerprint";
+  const std::string made = *ReadFile(path);
+  options_.mapping.ridge.num_penalties = 4;
+  // A folder in the fingerprint's place, which can be neither replaced nor written.
+  fs::remove(fingerprint);
+  fs::create_directories(fingerprint / "in the way");
+  ASSERT_FALSE(Predict(input).ok());
+  fs::remove_all(fingerprint);
+  options_.mapping.ridge.num_penalties = 5;
+  ASSERT_TRUE(Predict(input).ok());
+  EXPECT_EQ(*ReadFile(path), made);
+}
+
 TEST_F(PredictionsTest, WithoutRidgeOrTheReluThereIsNoFile) {
   const CompareInput input = Family(2);
   ASSERT_TRUE(Predict(input).ok());
