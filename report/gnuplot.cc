@@ -110,6 +110,21 @@ std::string WithoutDate(std::string pdf) {
   return pdf;
 }
 
+// Whether the pictures of this very script and data lie there.
+bool IsDrawn(const std::filesystem::path& folder, const std::string& name,
+             const std::string& csv, const std::string& script) {
+  const auto is = [&](const char* ending, const std::string& text) {
+    const absl::StatusOr<std::string> there = ReadFile(folder / (name + ending));
+    return there.ok() && *there == text;
+  };
+  if (!is(".gp", script) || !is(".csv", csv)) return false;
+  for (const char* ending : {".svg", ".pdf", ".png"}) {
+    std::error_code error;
+    if (!std::filesystem::exists(folder / (name + ending), error)) return false;
+  }
+  return true;
+}
+
 // Our images are matrices of a few pixels, which a viewer would blur.
 std::string WithSharpPixels(const std::string& svg) {
   return absl::StrReplaceAll(svg,
@@ -198,6 +213,7 @@ std::string GnuplotString(absl::string_view text) {
 absl::Status DrawWithGnuplot(const std::string& program,
                              const std::filesystem::path& folder, const std::string& name,
                              const std::string& csv, const std::string& script) {
+  if (IsDrawn(folder, name, csv, script)) return absl::OkStatus();
   const DrawingFolder drawing(folder, name);
   IAT_RETURN_IF_ERROR(WriteFileAtomically(drawing.path() / (name + ".csv"), csv));
   IAT_RETURN_IF_ERROR(WriteFileAtomically(drawing.path() / (name + ".gp"), script));
@@ -208,12 +224,17 @@ absl::Status DrawWithGnuplot(const std::string& program,
                        ReadPicture(drawing.path() / (name + ".pdf"), program));
   IAT_ASSIGN_OR_RETURN(const std::string png,
                        ReadPicture(drawing.path() / (name + ".png"), program));
+  // The script goes first and comes last: where it lies, the rest belongs to it.
+  const std::filesystem::path script_path = folder / (name + ".gp");
+  std::error_code ignored;
+  std::filesystem::remove(script_path, ignored);
   IAT_RETURN_IF_ERROR(WriteFileAtomically(folder / (name + ".csv"), csv));
-  IAT_RETURN_IF_ERROR(WriteFileAtomically(folder / (name + ".gp"), script));
   IAT_RETURN_IF_ERROR(
       WriteFileAtomically(folder / (name + ".pdf"), WithoutDate(std::move(pdf))));
   IAT_RETURN_IF_ERROR(WriteFileAtomically(folder / (name + ".png"), png));
-  return WriteFileAtomically(folder / (name + ".svg"), WithSharpPixels(svg));
+  IAT_RETURN_IF_ERROR(
+      WriteFileAtomically(folder / (name + ".svg"), WithSharpPixels(svg)));
+  return WriteFileAtomically(script_path, script);
 }
 
 }  // namespace iat

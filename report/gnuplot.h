@@ -26,8 +26,9 @@ absl::Status FindGnuplot(const std::string& program);
 
 // Draws a figure: runs `script`, which reads NAME.csv and writes NAME.svg, NAME.pdf and
 // NAME.png, and puts those, NAME.csv and NAME.gp into `folder`, each whole or not at
-// all; where drawing fails all five stay as they were. Errors as RunGnuplot's, and
-// Internal where a picture is missing.
+// all; where drawing fails all five stay as they were. Where the five are there, of the
+// same script and data, gnuplot is not started. Errors as RunGnuplot's, and Internal
+// where a picture is missing.
 absl::Status DrawWithGnuplot(const std::string& program,
                              const std::filesystem::path& folder, const std::string& name,
                              const std::string& csv, const std::string& script);

@@ -85,5 +85,30 @@ TEST_F(GnuplotTest, NothingInAStringIsExpanded) {
   EXPECT_EQ(GnuplotString("a\nquit"), "'a quit'");
 }
 
+constexpr char kThreePictures[] =
+    "set print 'a.svg'\nprint 'svg'\nset print 'a.pdf'\nprint 'pdf'\n"
+    "set print 'a.png'\nprint 'png'\n";
+
+TEST_F(GnuplotTest, AFigureIsDrawnAgainOnlyWhenItsScriptDataOrPicturesChanged) {
+  const auto draw = [&](const char* program, const std::string& csv,
+                        const std::string& script) {
+    return DrawWithGnuplot(program, folder_.path(), "a", csv, script);
+  };
+  ASSERT_TRUE(draw("gnuplot", "1\n", kThreePictures).ok());
+  EXPECT_EQ(ReadFile(folder_.path() / "a.gp").value(), kThreePictures);
+  EXPECT_EQ(ReadFile(folder_.path() / "a.csv").value(), "1\n");
+  EXPECT_EQ(ReadFile(folder_.path() / "a.pdf").value(), "pdf\n");
+  // A program that is not there tells whether it was asked for.
+  EXPECT_TRUE(draw("no-such-gnuplot", "1\n", kThreePictures).ok());
+  EXPECT_FALSE(draw("no-such-gnuplot", "2\n", kThreePictures).ok());
+  EXPECT_FALSE(
+      draw("no-such-gnuplot", "1\n", std::string(kThreePictures) + "# other\n").ok());
+  std::filesystem::remove(folder_.path() / "a.png");
+  EXPECT_FALSE(draw("no-such-gnuplot", "1\n", kThreePictures).ok());
+  EXPECT_EQ(ReadFile(folder_.path() / "a.gp").value(), kThreePictures);
+  EXPECT_TRUE(draw("gnuplot", "1\n", kThreePictures).ok());
+  EXPECT_EQ(ReadFile(folder_.path() / "a.png").value(), "png\n");
+}
+
 }  // namespace
 }  // namespace iat
