@@ -50,7 +50,6 @@ class Frame {
         ys.push_back(y);
       }
     }
-    if (!chart.level_name.empty()) ys.push_back(chart.level);
     x_axis_ = AxisAround(xs, 6, 1);
     y_axis_ = AxisAround(ys, 5, 1e-3);
   }
@@ -90,13 +89,6 @@ std::string Axes(const LineChart& chart, const Frame& frame) {
                       kTop + kPlotHeight / 2, HtmlEscape(chart.y_title)),
       absl::StrFormat("<path class=\"axis\" d=\"M%.1f %.1fV%.1fH%.1f\"/>\n", kLeft, kTop,
                       bottom, kWidth - kRight));
-  if (!chart.level_name.empty()) {
-    absl::StrAppend(
-        &svg,
-        absl::StrFormat("<path class=\"level\" d=\"M%.1f %.1fH%.1f\"/>\n", kLeft,
-                        frame.Y(chart.level), kWidth - kRight),
-        Text(kWidth - kRight, frame.Y(chart.level) - 5, "end", chart.level_name));
-  }
   return svg;
 }
 

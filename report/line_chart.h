@@ -1,4 +1,4 @@
-// Small line charts for report.html, as inline SVG.
+// Small line charts for the page of `iat look`, as inline SVG.
 //
 // Colours come from the page's style sheet (classes line-0 to line-4 and
 // currentColor), so that a chart follows the light or dark theme. Lines beyond
@@ -23,9 +23,6 @@ struct LineChart {
   std::string x_title, y_title;
   std::vector<ChartLine> lines;
   bool markers = false;  // a dot at each point, for sparse measurements
-  // A dashed level across, with its name; no name, no level.
-  double level = 0;
-  std::string level_name = "";
 };
 
 std::string LineChartSvg(const LineChart& chart);

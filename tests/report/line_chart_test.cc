@@ -31,19 +31,16 @@ TEST(LineChartTest, DrawsLinesInDataCoordinates) {
   EXPECT_THAT(svg, AllOf(HasSubstr(">0.0<"), HasSubstr(">1.0<"), HasSubstr(">100<"),
                          HasSubstr(">a<"), HasSubstr(">b<")));
   EXPECT_THAT(svg, AllOf(Not(HasSubstr("nan")), Not(HasSubstr(">−0<")),
-                         Not(HasSubstr("class=\"level\"")), Not(HasSubstr("<circle"))));
+                         Not(HasSubstr("<circle"))));
 }
 
-TEST(LineChartTest, MarksPointsAndALevel) {
+TEST(LineChartTest, MarksPoints) {
   const std::string svg = LineChartSvg({.title = "kNN",
                                         .x_title = "step",
                                         .y_title = "kNN",
                                         .lines = {{"a", {{0, 0.1}, {10, 0.4}}}},
-                                        .markers = true,
-                                        .level = 0.1,
-                                        .level_name = "chance"});
-  EXPECT_THAT(svg, AllOf(HasSubstr("<circle class=\"dot-0\""),
-                         HasSubstr("class=\"level\""), HasSubstr(">chance<")));
+                                        .markers = true});
+  EXPECT_THAT(svg, HasSubstr("<circle class=\"dot-0\""));
 }
 
 TEST(LineChartTest, TheSixthLineIsDashed) {
