@@ -13,6 +13,7 @@
 #include "absl/strings/str_format.h"
 #include "app/provenance.h"
 #include "base/fingerprint.h"
+#include "base/memory.h"
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "base/status.h"
@@ -165,6 +166,7 @@ absl::StatusOr<PackedSet> Pipeline::Packed(const ImageOptions& options,
                                     (folder / "skipped.csv").string()));
     }
   }
+  ReturnFreedMemory();  // the source's list, before the set's own
   IAT_RETURN_IF_ERROR(WriteFileAtomically(marker, wanted));
   return PackedSet::Open(folder);
 }

@@ -42,17 +42,18 @@ absl::Status ForEachText(Metadata& metadata, Visit visit) {
   return visit("fingerprint", metadata.fingerprint);
 }
 
+// `id_of(i)` names the stimulus of row i.
+template <typename IdOf>
 absl::Status CheckFinite(const ActivationMatrix& rows, const std::string& where,
-                         const std::vector<std::string>& stimulus_ids,
-                         int64_t first_row) {
+                         const IdOf& id_of) {
   // Summing 0 * x is a branch-free scan: finite values give exactly zero.
   if ((rows.array() * 0.0f).sum() == 0.0f) return absl::OkStatus();
   for (Eigen::Index i = 0; i < rows.rows(); ++i) {
     for (Eigen::Index j = 0; j < rows.cols(); ++j) {
       if (std::isfinite(rows(i, j))) continue;
-      return absl::InvalidArgumentError(
-          absl::StrCat(where, ": stimulus \"", stimulus_ids[first_row + i], "\", unit ",
-                       j, " is ", rows(i, j), "; expected a finite number"));
+      return absl::InvalidArgumentError(absl::StrCat(where, ": stimulus \"", id_of(i),
+                                                     "\", unit ", j, " is ", rows(i, j),
+                                                     "; expected a finite number"));
     }
   }
   return absl::OkStatus();
@@ -84,16 +85,23 @@ std::string Tap::Name() const { return absl::StrCat(layer, "/", StageName(stage)
 
 struct ActivationWriter::State {
   NetcdfFile file;
-  std::vector<std::string> stimulus_ids;
+  int64_t num_stimuli;
+  int id_variable = -1;  // stimulus_id: the ids are in the file, there may be millions
   struct Variable {
     Tap tap;
     int id;
     int64_t num_units;
     int64_t rows_written = 0;
   };
-  std::vector<Variable> variables;
-  std::map<std::string, int> unit_dimensions;  // by layer
+  std::vector<Variable> variables = {};
+  std::map<std::string, int> unit_dimensions = {};  // by layer
   bool is_half = false;
+
+  // For messages.
+  std::string StimulusId(int64_t row) const {
+    const auto id = file.ReadString(id_variable, static_cast<size_t>(row));
+    return id.ok() ? *id : absl::StrCat("number ", row);
+  }
 };
 
 ActivationWriter::ActivationWriter(std::unique_ptr<State> state)
@@ -135,18 +143,19 @@ absl::StatusOr<ActivationWriter> ActivationWriter::Create(
       file.SetAttribute(NC_GLOBAL, "precision", absl::string_view(metadata.precision)));
 
   auto state = std::make_unique<State>(
-      State{std::move(file), stimulus_ids, {}, {}, metadata.precision == "float16"});
+      State{.file = std::move(file),
+            .num_stimuli = static_cast<int64_t>(stimulus_ids.size()),
+            .is_half = metadata.precision == "float16"});
   NetcdfFile& out = state->file;
   IAT_ASSIGN_OR_RETURN(const int stimulus,
                        out.AddDimension("stimulus", stimulus_ids.size()));
-  int id_variable = -1;
   {
     const std::lock_guard<std::mutex> lock(NetcdfMutex());
     IAT_RETURN_IF_ERROR(out.Check(
-        nc_def_var(out.id(), "stimulus_id", NC_STRING, 1, &stimulus, &id_variable),
+        nc_def_var(out.id(), "stimulus_id", NC_STRING, 1, &stimulus, &state->id_variable),
         "stimulus_id"));
   }
-  IAT_RETURN_IF_ERROR(out.WriteStrings(id_variable, stimulus_ids));
+  IAT_RETURN_IF_ERROR(out.WriteStrings(state->id_variable, stimulus_ids));
 
   std::set<std::string> names;
   for (const Layer& layer : layers) {
@@ -193,15 +202,14 @@ absl::StatusOr<ActivationWriter> ActivationWriter::Create(
         IAT_RETURN_IF_ERROR(out.Check(
             nc_def_var_deflate(out.id(), variable, NC_SHUFFLE, 1, kFastest), name));
       }
-      // Rows come in order, so two chunks are enough; netCDF's own cache would grow
-      // with the number of stimuli, for every variable.
+      // Rows come in order, so the chunk being filled is enough; netCDF's own cache
+      // would grow with the number of stimuli, for every variable.
       const size_t chunk_bytes = rows_per_chunk * num_units * sizeof(float);
       constexpr size_t kSlots = 31;
       constexpr float kPreemption = 1.0f;
-      IAT_RETURN_IF_ERROR(
-          out.Check(nc_set_var_chunk_cache(out.id(), variable, 2 * chunk_bytes, kSlots,
-                                           kPreemption),
-                    name));
+      IAT_RETURN_IF_ERROR(out.Check(
+          nc_set_var_chunk_cache(out.id(), variable, chunk_bytes, kSlots, kPreemption),
+          name));
       const std::string coordinate_names =
           absl::StrCat("stimulus_id ", layer.name, "_channel ", layer.name, "_row ",
                        layer.name, "_column");
@@ -220,13 +228,12 @@ absl::Status ActivationWriter::Write(const Tap& tap, int64_t first_row,
   const auto variable = std::find_if(state_->variables.begin(), state_->variables.end(),
                                      [&](const auto& v) { return v.tap == tap; });
   IAT_CHECK(variable != state_->variables.end(), "a tap that was not declared");
-  IAT_CHECK(
-      rows.cols() == variable->num_units && first_row >= 0 &&
-          first_row + rows.rows() <= static_cast<int64_t>(state_->stimulus_ids.size()),
-      "rows do not fit the file");
+  IAT_CHECK(rows.cols() == variable->num_units && first_row >= 0 &&
+                first_row + rows.rows() <= state_->num_stimuli,
+            "rows do not fit the file");
   IAT_RETURN_IF_ERROR(
       CheckFinite(rows, absl::StrCat(state_->file.path().string(), ": ", tap.Name()),
-                  state_->stimulus_ids, first_row));
+                  [&](int64_t i) { return state_->StimulusId(first_row + i); }));
   ActivationMatrix rounded;
   if (state_->is_half) {
     rounded = rows.unaryExpr(&RoundToHalf);
@@ -234,7 +241,7 @@ absl::Status ActivationWriter::Write(const Tap& tap, int64_t first_row,
       if (std::isfinite(rounded.data()[i])) continue;
       return absl::OutOfRangeError(
           absl::StrCat(state_->file.path().string(), ": ", tap.Name(), ": stimulus \"",
-                       state_->stimulus_ids[first_row + i / rows.cols()], "\", unit ",
+                       state_->StimulusId(first_row + i / rows.cols()), "\", unit ",
                        i % rows.cols(), " is ", rows.data()[i], ", beyond float16's ",
                        kLargestHalf, "; store float32"));
     }
@@ -280,10 +287,10 @@ absl::Status ActivationWriter::WriteByUnit(absl::string_view layer,
 
 absl::Status ActivationWriter::Close() {
   for (const auto& variable : state_->variables) {
-    if (variable.rows_written != static_cast<int64_t>(state_->stimulus_ids.size())) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          state_->file.path().string(), ": ", variable.tap.Name(), " has ",
-          variable.rows_written, " of ", state_->stimulus_ids.size(), " stimuli"));
+    if (variable.rows_written != state_->num_stimuli) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(state_->file.path().string(), ": ", variable.tap.Name(), " has ",
+                       variable.rows_written, " of ", state_->num_stimuli, " stimuli"));
     }
   }
   return state_->file.Close();
@@ -414,8 +421,9 @@ absl::StatusOr<ActivationMatrix> ActivationFile::ReadRows(const Tap& tap, int64_
       return file.Check(code, what);
     }
   }
-  IAT_RETURN_IF_ERROR(CheckFinite(values, absl::StrCat(path().string(), ": ", tap.Name()),
-                                  state_->stimulus_ids, first));
+  IAT_RETURN_IF_ERROR(CheckFinite(
+      values, absl::StrCat(path().string(), ": ", tap.Name()),
+      [&](int64_t i) -> const std::string& { return state_->stimulus_ids[first + i]; }));
   return values;
 }
 

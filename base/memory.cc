@@ -25,4 +25,10 @@ void KeepFreedMemory() {
 #endif
 }
 
+void ReturnFreedMemory() {
+#ifdef __GLIBC__
+  (void)::malloc_trim(0);
+#endif
+}
+
 }  // namespace iat

@@ -16,6 +16,10 @@ void KeepFreedMatrices();
 // pages a step.
 void KeepFreedMemory();
 
+// Gives freed memory back now, before a stage that asks for blocks of other sizes: its
+// peak is then its own.
+void ReturnFreedMemory();
+
 }  // namespace iat
 
 #endif  // IAT_BASE_MEMORY_H_

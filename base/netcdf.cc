@@ -1,5 +1,6 @@
 #include "base/netcdf.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -7,6 +8,12 @@
 #include "base/status.h"
 
 namespace iat {
+namespace {
+
+// Strings that pass through netCDF's own copies at a time.
+constexpr size_t kStringBlock = 4096;
+
+}  // namespace
 
 std::mutex& NetcdfMutex() {
   static std::mutex* const mutex = new std::mutex;
@@ -154,9 +161,25 @@ absl::Status NetcdfFile::WriteStrings(int variable,
                                       const std::vector<std::string>& values) {
   const std::lock_guard<std::mutex> lock(NetcdfMutex());
   std::vector<const char*> pointers;
-  pointers.reserve(values.size());
-  for (const std::string& value : values) pointers.push_back(value.c_str());
-  return Check(nc_put_var_string(id_, variable, pointers.data()), "cannot write text");
+  for (size_t start = 0; start < values.size(); start += kStringBlock) {
+    const size_t count = std::min(kStringBlock, values.size() - start);
+    pointers.clear();
+    for (size_t i = 0; i < count; ++i) pointers.push_back(values[start + i].c_str());
+    IAT_RETURN_IF_ERROR(
+        Check(nc_put_vara_string(id_, variable, &start, &count, pointers.data()),
+              "cannot write text"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> NetcdfFile::ReadString(int variable, size_t index) const {
+  const std::lock_guard<std::mutex> lock(NetcdfMutex());
+  char* text = nullptr;
+  IAT_RETURN_IF_ERROR(
+      Check(nc_get_var1_string(id_, variable, &index, &text), "cannot read text"));
+  std::string value = text ? text : "";
+  nc_free_string(1, &text);
+  return value;
 }
 
 absl::StatusOr<size_t> NetcdfFile::VariableLength(int variable,
@@ -186,12 +209,16 @@ absl::StatusOr<std::vector<std::string>> NetcdfFile::ReadStrings(
         absl::StrCat(path_.string(), ": variable ", name, " does not hold text"));
   }
   IAT_ASSIGN_OR_RETURN(const size_t length, VariableLength(variable, name));
-  std::vector<char*> pointers(length, nullptr);
-  IAT_RETURN_IF_ERROR(Check(nc_get_var_string(id_, variable, pointers.data()), name));
   std::vector<std::string> values;
   values.reserve(length);
-  for (const char* pointer : pointers) values.emplace_back(pointer ? pointer : "");
-  nc_free_string(length, pointers.data());
+  for (size_t start = 0; start < length; start += kStringBlock) {
+    const size_t count = std::min(kStringBlock, length - start);
+    std::vector<char*> pointers(count, nullptr);
+    IAT_RETURN_IF_ERROR(
+        Check(nc_get_vara_string(id_, variable, &start, &count, pointers.data()), name));
+    for (const char* pointer : pointers) values.emplace_back(pointer ? pointer : "");
+    nc_free_string(count, pointers.data());
+  }
   return values;
 }
 

@@ -50,6 +50,8 @@ class NetcdfFile {
   absl::StatusOr<std::vector<std::string>> VariableNames() const;
   absl::Status WriteStrings(int variable, const std::vector<std::string>& values);
   absl::StatusOr<std::vector<std::string>> ReadStrings(absl::string_view variable) const;
+  // Entry `index` of them.
+  absl::StatusOr<std::string> ReadString(int variable, size_t index) const;
   absl::StatusOr<std::vector<int32_t>> ReadIntegers(absl::string_view variable) const;
 
   NetcdfFile(NetcdfFile&& other) noexcept;

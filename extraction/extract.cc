@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "base/file.h"
 #include "base/fingerprint.h"
+#include "base/memory.h"
 #include "base/parallel.h"
 #include "base/status.h"
 #include "extraction/animal_runner.h"
@@ -120,6 +121,7 @@ class Extraction {
       making.runner = nullptr;
       making.responses = {};
     }
+    ReturnFreedMemory();
     for (Making& making : makings_) {
       if (making.is_dropped) continue;
       if (const absl::Status status = Finish(making); !status.ok()) Drop(making, status);
@@ -191,8 +193,6 @@ class Extraction {
         if (absl::IsCancelled(status)) return status;
         if (!status.ok()) Drop(making, status);
       }
-      const PartedFile& file = makings_.front().file;  // all are cut alike
-      ForgetPixels(*job_.stimuli, file.begin(part), file.end(part));
     }
     return absl::OkStatus();
   }
@@ -232,6 +232,7 @@ class Extraction {
         pixels.push_back(job_.stimuli->pixels(first + i));
       IAT_RETURN_IF_ERROR(
           Annotate(making.runner->Run(pixels, making.responses), making.animal->name));
+      ForgetPixels(*job_.stimuli, first, first + rows);
       IAT_RETURN_IF_ERROR(WriteBatch(making, first, rows, begin, writer, summaries));
       done_ += rows;
       if (job_.progress) job_.progress(done_, total_);

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <mutex>
+#include <numeric>
 #include <optional>
 #include <set>
-#include <unordered_map>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -139,6 +140,27 @@ absl::StatusOr<std::string> DetectSource(const std::string& path) {
   return std::string(size % 3074 == 0 && size % 3073 != 0 ? "cifar100" : "cifar10");
 }
 
+// Rows sorted by id find a repeat in a tenth of the memory of a table of ids.
+absl::Status CheckUnique(const std::vector<ImageEntry>& entries) {
+  std::vector<uint32_t> order(entries.size());
+  std::iota(order.begin(), order.end(), 0u);
+  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
+    const int difference = entries[a].id.compare(entries[b].id);
+    return difference != 0 ? difference < 0 : a < b;
+  });
+  // The first row that repeats an earlier one.
+  size_t repeat = order.size();
+  for (size_t i = 1; i < order.size(); ++i) {
+    if (entries[order[i]].id != entries[order[i - 1]].id) continue;
+    if (repeat == order.size() || order[i] < order[repeat]) repeat = i;
+  }
+  if (repeat == order.size()) return absl::OkStatus();
+  const ImageEntry &first = entries[order[repeat - 1]], &again = entries[order[repeat]];
+  return absl::InvalidArgumentError(absl::StrCat(
+      "image id \"", again.id, "\" occurs twice: in ", first.source, " and in ",
+      again.source, "; ids (paths inside a source) must be unique"));
+}
+
 }  // namespace
 
 std::string ImageSource::PreprocessingInWords() const {
@@ -204,24 +226,21 @@ absl::StatusOr<std::unique_ptr<ImageSource>> ImageSource::Open(
     for (const std::string& path : options.paths)
       IAT_RETURN_IF_ERROR(source->AddPart(path));
   }
-  std::unordered_map<std::string, size_t> row_of_id;
   std::set<std::string> label_names;
   for (size_t p = 0; p < source->parts_.size(); ++p) {
     IAT_ASSIGN_OR_RETURN(std::vector<ImageEntry> entries, source->parts_[p]->List());
+    source->positions_.reserve(source->positions_.size() + entries.size());
     for (size_t i = 0; i < entries.size(); ++i) {
-      const auto [first, is_new] =
-          row_of_id.emplace(entries[i].id, source->entries_.size());
-      if (!is_new) {
-        return absl::InvalidArgumentError(absl::StrCat(
-            "image id \"", entries[i].id, "\" occurs twice: in ",
-            source->entries_[first->second].source, " and in ", entries[i].source,
-            "; ids (paths inside a source) must be unique"));
-      }
       if (!entries[i].label_name.empty()) label_names.insert(entries[i].label_name);
       source->positions_.emplace_back(static_cast<int>(p), static_cast<int64_t>(i));
-      source->entries_.push_back(std::move(entries[i]));
+    }
+    if (source->entries_.empty()) {
+      source->entries_ = std::move(entries);
+    } else {
+      std::move(entries.begin(), entries.end(), std::back_inserter(source->entries_));
     }
   }
+  IAT_RETURN_IF_ERROR(CheckUnique(source->entries_));
   source->label_names_.assign(label_names.begin(), label_names.end());
   for (ImageEntry& entry : source->entries_) {
     if (entry.label_name.empty()) continue;

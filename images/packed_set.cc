@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -71,8 +72,13 @@ absl::StatusOr<Shape> ParseNpy(const MappedFile& file, const std::string& name,
 
 // Pages of a map that were read and are not needed again. Advice: nothing is lost when
 // it is not taken.
-void ForgetBytes(const uint8_t* begin, const uint8_t* end) {
+void ForgetBytes(const MappedFile& file, const uint8_t* begin, const uint8_t* end) {
   if (begin == end) return;
+  // Linux maps the neighbours of a page that it reads, in what it calls a large folio up
+  // to 2 MiB of them; left alone, those of each stretch would add up.
+  constexpr std::ptrdiff_t kNeighbours = 2 << 20;
+  begin -= std::min(kNeighbours, begin - file.data());
+  end += std::min(kNeighbours, file.data() + file.size() - end);
   const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
   const auto first = reinterpret_cast<uintptr_t>(begin) / page * page;
   (void)::madvise(reinterpret_cast<void*>(first),
@@ -92,13 +98,14 @@ std::string FingerprintOf(const std::string& pixels_sha256, int64_t num_images,
   return digest.Finish();
 }
 
-std::string Sha256OfMap(const uint8_t* begin, const uint8_t* end) {
+std::string Sha256OfMap(const MappedFile& file, const uint8_t* begin,
+                        const uint8_t* end) {
   constexpr std::ptrdiff_t kBlock = 16 << 20;
   Sha256Digest digest;
   while (begin != end) {
     const uint8_t* const next = begin + std::min(kBlock, end - begin);
     digest.Add({reinterpret_cast<const char*>(begin), static_cast<size_t>(next - begin)});
-    ForgetBytes(begin, next);
+    ForgetBytes(file, begin, next);
     begin = next;
   }
   return digest.Finish();
@@ -183,6 +190,24 @@ class NpyWriter {
   std::string buffer_;
   Sha256Digest pixels_;
 };
+
+// Line by line: as one text it would be as long as all ids.
+absl::Status WriteIndex(const fs::path& path, const std::vector<ImageEntry>& entries,
+                        const std::vector<int64_t>& kept) {
+  std::ofstream index(path, std::ios::binary);
+  index << "row,id,label,label_name,source\n";
+  for (size_t i = 0; i < kept.size(); ++i) {
+    const ImageEntry& entry = entries[kept[i]];
+    index << CsvLine({absl::StrCat(i), entry.id, absl::StrCat(entry.label),
+                      entry.label_name, entry.source})
+          << '\n';
+  }
+  index.close();
+  if (index.fail()) {
+    return ErrnoStatus(errno, absl::StrCat("cannot write ", path.string()));
+  }
+  return absl::OkStatus();
+}
 
 absl::Status TooManyUnreadable(const std::vector<SkippedImage>& skipped, int64_t total,
                                double allowed) {
@@ -298,9 +323,9 @@ absl::StatusOr<PackReport> PackImages(const ImageOptions& options, const fs::pat
   const std::vector<ImageEntry>& entries = source->entries();
   const int64_t total = static_cast<int64_t>(entries.size());
   PackReport report;
-  std::string index = "row,id,label,label_name,source\n";
   CsvTable skipped{{"id", "reason"}, {}};
   std::vector<int64_t> kept;  // rows of `entries`
+  kept.reserve(total);
   std::string pixels_sha256;
   std::map<std::pair<int, int>, int64_t> original_sizes;  // (width, height)
   Shape shape{0, options.size, options.size};
@@ -326,11 +351,7 @@ absl::StatusOr<PackReport> PackImages(const ImageOptions& options, const fs::pat
       if (progress) progress(row, total);
       if (!loaded.ok()) return skip(entry, loaded.status());
       ++original_sizes[{loaded->original_width, loaded->original_height}];
-      absl::StrAppend(
-          &index,
-          CsvLine({absl::StrCat(shape.n++), entry.id, absl::StrCat(entry.label),
-                   entry.label_name, entry.source}),
-          "\n");
+      ++shape.n;
       kept.push_back(row);
       return writer.Append(loaded->image.pixels);
     };
@@ -370,7 +391,9 @@ absl::StatusOr<PackReport> PackImages(const ImageOptions& options, const fs::pat
   IAT_RETURN_IF_ERROR(WriteFileAtomically(
       folder / kSetFile,
       set.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"));
-  IAT_RETURN_IF_ERROR(WriteFileAtomically(folder / kIndexFile, index));
+  IAT_RETURN_IF_ERROR(WriteAtomically(
+      folder / kIndexFile,
+      [&](const fs::path& temporary) { return WriteIndex(temporary, entries, kept); }));
   return report;
 }
 
@@ -384,7 +407,7 @@ PackedSet::PackedSet(fs::path folder, MappedFile file)
     : folder_(std::move(folder)), file_(std::move(file)) {}
 
 void ForgetPixels(const PackedSet& set, int64_t begin, int64_t end) {
-  ForgetBytes(set.pixels(begin), set.pixels(end));
+  ForgetBytes(set.file_, set.pixels(begin), set.pixels(end));
 }
 
 absl::StatusOr<PackedSet> PackedSet::Open(const fs::path& folder) {
@@ -421,7 +444,7 @@ absl::StatusOr<PackedSet> PackedSet::Open(const fs::path& folder) {
   if (!fs::exists(set_file)) {
     set.preprocessing_ = "as packed by hand";
     set.fingerprint_ =
-        FingerprintOf(Sha256OfMap(set.pixels_, set.pixels(shape.n)), shape.n,
+        FingerprintOf(Sha256OfMap(set.file_, set.pixels_, set.pixels(shape.n)), shape.n,
                       [&](int64_t i) -> const std::string& { return set.ids_[i]; });
     return set;
   }

@@ -100,6 +100,7 @@ class PackedSet {
   const std::string& Fingerprint() const { return fingerprint_; }
 
  private:
+  friend void ForgetPixels(const PackedSet& set, int64_t begin, int64_t end);
   PackedSet(std::filesystem::path folder, MappedFile file);
 
   std::filesystem::path folder_;

@@ -46,6 +46,7 @@ class ParametricSource : public SourcePart {
       for (const Grating& grating : gratings_) add(grating.Id());
       return entries;
     }
+    entries.reserve(options_.count);
     for (int64_t i = 0; i < options_.count; ++i) {
       add(options_.source == "grey"
               ? absl::StrFormat("grey-%03d", Level(i))
