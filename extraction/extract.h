@@ -10,7 +10,7 @@
 //         parts that are missing, and ranks share them (shares.h). The content is the
 //         same whatever happened on the way.
 // Memory  One chunk's rows of HDF5 buffers, one batch of maps, the ids: independent of
-//         the number of stimuli but for 40 bytes or so an id.
+//         the number of stimuli but for some 70 bytes an id.
 // Check   Every batch proves that post = max(pre, 0) bit for bit, so that a file in
 //         which "before the ReLU" is not what it says can't come into being.
 //

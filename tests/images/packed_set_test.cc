@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -88,6 +89,42 @@ TEST(PackedSetTest, GivesBackPixelsIdsAndLabels) {
   // Forgotten pixels are read again.
   ForgetPixels(*set, 0, set->size());
   EXPECT_EQ(pixels(1), RandomImage(64, 64, 1).pixels);
+}
+
+// Kilobytes of the mapped file that are in memory for this process, as Linux counts them.
+int64_t ResidentKilobytes(const std::string& path) {
+  std::ifstream maps("/proc/self/smaps");
+  std::string line;
+  bool is_inside = false;
+  int64_t kilobytes = 0, found = 0;
+  while (std::getline(maps, line)) {
+    const bool is_heading = line.find('-') < line.find(':');  // an address range
+    if (is_heading) is_inside = absl::EndsWith(line, path);
+    if (is_inside && std::sscanf(line.c_str(), "Rss: %ld kB", &found) == 1) {
+      kilobytes += found;
+    }
+  }
+  return kilobytes;
+}
+
+TEST(PackedSetTest, NothingOfForgottenPixelsStaysInMemory) {
+  const ScratchFolder scratch;
+  ImageOptions options;
+  options.source = "white-noise";
+  options.count = 300;
+  MustPack(options, scratch / "set", 1);
+  const auto set = PackedSet::Open(scratch / "set");
+  ASSERT_TRUE(set.ok()) << set.status();
+  const std::string file = fs::canonical(scratch / "set") / "images.npy";
+  int64_t sum = 0;
+  // As extraction reads: one stretch after the other, the system mapping pages around.
+  for (const int64_t begin : {0, 100, 200}) {
+    for (int64_t i = begin; i < begin + 100; ++i) sum += *set->pixels(i);
+    EXPECT_GT(ResidentKilobytes(file), 0);
+    ForgetPixels(*set, begin, begin + 100);
+    EXPECT_EQ(ResidentKilobytes(file), 0) << "after images from " << begin;
+  }
+  EXPECT_GT(sum, 0);
 }
 
 TEST(PackedSetTest, BytesDoNotDependOnJobsOrFolder) {
