@@ -106,6 +106,20 @@ absl::Status WriteAssembled(const PartedFile& file, const fs::path& temporary) {
   return writer->Close();
 }
 
+// What processes that were killed while they assembled this file have left of it.
+void RemoveLeftovers(const fs::path& output) {
+  const std::string prefix = absl::StrCat(".", output.stem().string(), kTemporaryMark);
+  std::vector<fs::path> leftovers;
+  std::error_code error;
+  for (fs::directory_iterator it(output.parent_path(), error), end; !error && it != end;
+       it.increment(error)) {
+    if (absl::StartsWith(it->path().filename().string(), prefix)) {
+      leftovers.push_back(it->path());
+    }
+  }
+  for (const fs::path& path : leftovers) fs::remove(path, error);
+}
+
 }  // namespace
 
 fs::path PartedFile::PartPath(int64_t part) const {
@@ -188,6 +202,7 @@ std::vector<FieldVariable> SummaryVariables(Stage stage, const UnitSummary& summ
 }
 
 absl::Status Assemble(const PartedFile& file) {
+  RemoveLeftovers(file.output);
   const absl::Status written = WriteAtomically(
       file.output,
       [&](const fs::path& temporary) { return WriteAssembled(file, temporary); });

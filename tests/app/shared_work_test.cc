@@ -101,8 +101,11 @@ class SharedWorkTest : public ::testing::Test {
     }
     for (const auto& entry : fs::directory_iterator(Run(run) + "/activations/noise")) {
       const std::string name = entry.path().filename();
-      EXPECT_FALSE(absl::StrContains(name, ".part-")) << name << " is left";
-      EXPECT_FALSE(absl::StrContains(name, kTemporaryMark)) << name << " is left";
+      // What a process was writing of a part when it was killed stays until a command
+      // has the folder to itself: another rank might be writing it.
+      const bool is_temporary = absl::StrContains(name, kTemporaryMark);
+      const bool is_of_part = absl::StrContains(name, ".part-");
+      EXPECT_EQ(is_temporary, is_of_part) << name << " is left";
     }
   }
 
@@ -165,6 +168,10 @@ TEST_F(SharedWorkTest, ExtractionKilledTwentyTimesAtRandomEndsWithTheSameBytes) 
     }
   }
   ASSERT_EQ(kills, kKills);
+  // As a kill while the file is assembled leaves it, which chance may not have met.
+  fs::remove(Run("killed") + "/" + kActivations.front());
+  fs::create_directories(Run("killed") + "/activations/noise");
+  WriteText(Run("killed") + "/activations/noise/.seed-000.iat-tmp-1-0.nc", "cut short");
   Expect0(RunCommand({"extract", Config(), "--out", Run("killed"), "--jobs", "2"}));
   ExpectTheSameActivations("killed");
 }
