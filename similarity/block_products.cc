@@ -50,4 +50,13 @@ void AddLowerGram(const MatrixView& a, bool outer, Eigen::Ref<Eigen::MatrixXd> l
               1.0, lower.data(), Stride(lower));
 }
 
+void MultiplyByUpper(double factor, const MatrixView& upper, Eigen::MatrixXd& matrix) {
+  IAT_CHECK(upper.rows() == upper.cols() && upper.rows() == matrix.rows(),
+            "the shapes of a triangular product do not fit");
+  if (matrix.size() == 0) return;
+  cblas_dtrmm(CblasColMajor, CblasLeft, CblasUpper, CblasNoTrans, CblasNonUnit,
+              static_cast<int>(matrix.rows()), static_cast<int>(matrix.cols()), factor,
+              upper.data(), Stride(upper), matrix.data(), Stride(matrix));
+}
+
 }  // namespace iat

@@ -20,6 +20,9 @@ void AddTransposedProduct(const MatrixView& a, const MatrixView& b,
                           Eigen::Ref<Eigen::MatrixXd> sum);
 // lower += the lower triangle of A * A' where `outer`, else of A' * A.
 void AddLowerGram(const MatrixView& a, bool outer, Eigen::Ref<Eigen::MatrixXd> lower);
+// matrix = factor * upper * matrix; what lies below upper's diagonal is not read: half
+// the work of a product.
+void MultiplyByUpper(double factor, const MatrixView& upper, Eigen::MatrixXd& matrix);
 
 }  // namespace iat
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <map>
 #include <numeric>
 
 #include "similarity/linear_algebra.h"
@@ -30,24 +29,26 @@ using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
 template <typename Scalar>
 struct ErrorProblem {
   const Matrix<Scalar>& z;
-  const Matrix<Scalar> target;
+  const Matrix<Scalar>& target;
 };
 
-// (target - mean) * factor, a column at a time.
-template <typename Scalar>
-Matrix<Scalar> Centred(const TargetView& target, const Eigen::RowVectorXd& factor) {
-  const Eigen::Index n = target.values.rows();
-  Matrix<Scalar> centred(n, target.values.cols());
-  for (Eigen::Index j = 0; j < centred.cols(); ++j) {
-    const double* from = target.values.col(j).data();
-    Scalar* to = centred.col(j).data();
-    const double mean = target.mean(j), scale = factor(j);
-    for (Eigen::Index i = 0; i < n; ++i) {
-      to[i] = static_cast<Scalar>((from[i] - mean) * scale);
+// Centred targets at norm 1 in float32, and ||y||^2. A column is read for both while it
+// is near.
+struct FloatTargets {
+  explicit FloatTargets(const TargetView& target)
+      : total(target.values.cols()),
+        scale(target.values.cols()),
+        values(target.values.rows(), target.values.cols()) {
+    for (Eigen::Index j = 0; j < values.cols(); ++j) {
+      const auto centred = target.values.col(j).array() - target.mean(j);
+      total(j) = centred.square().sum();
+      scale(j) = total(j) > 0.0 ? 1.0 / std::sqrt(total(j)) : 0.0;
+      values.col(j) = (centred * scale(j)).cast<float>().matrix();
     }
   }
-  return centred;
-}
+  Eigen::RowVectorXd total, scale;  // scale: 1 / ||y||, 0 where y is 0
+  Eigen::MatrixXf values;
+};
 
 // Squared residuals of the targets in `columns`, each fitted by its own column of
 // `coefficients`, summed with each column of `weights` (stimuli x any number): columns x
@@ -103,7 +104,13 @@ class LeaveOneOutSearch {
         num_penalties_(static_cast<Eigen::Index>(penalties.size())),
         mean_freedom_(freedom.colwise().mean().transpose()),
         training_(training),
+        error_(num_penalties_, training.cols()),
+        evaluated_(num_penalties_, training.cols()),
+        best_(training.cols(), -1),
         weights_(problem.z.rows(), num_penalties_ + 1) {
+    error_.setConstant(INFINITY);
+    evaluated_.setConstant(false);
+    for (const double penalty : penalties) log_penalties_.push_back(std::log10(penalty));
     weights_.leftCols(num_penalties_) =
         freedom.array().square().inverse().matrix().template cast<Scalar>();
     weights_.rightCols(1).setOnes();
@@ -112,45 +119,45 @@ class LeaveOneOutSearch {
   // Sets choice[j], a position in the grid, of every j in `columns`.
   void Choose(const std::vector<Eigen::Index>& columns,
               std::vector<Eigen::Index>& choice) {
-    std::map<Eigen::Index, Target> targets;
-    std::map<Eigen::Index, std::vector<Eigen::Index>> wanted;
+    Members wanted(num_penalties_);
     for (const Eigen::Index j : columns) {
-      Target& target = targets[j];
-      target.error = Eigen::ArrayXd::Constant(num_penalties_, INFINITY);
-      target.evaluated.assign(num_penalties_, false);
       // The mean of 1 - h in place of each stimulus's own.
       Eigen::Index first = 0;
       (training_.col(j).array() / mean_freedom_.square()).minCoeff(&first);
       wanted[first].push_back(j);
     }
-    while (!wanted.empty()) {
-      Evaluate(wanted, targets);
-      wanted.clear();
-      for (auto& [j, target] : targets) {
-        for (const Eigen::Index penalty : Open(target)) wanted[penalty].push_back(j);
+    std::vector<Eigen::Index> open = columns;
+    while (!open.empty()) {
+      Evaluate(wanted);
+      wanted.assign(num_penalties_, {});
+      std::vector<Eigen::Index> still_open;
+      for (const Eigen::Index j : open) {
+        const size_t num_before = still_open.size();
+        for (const Eigen::Index penalty : Open(j)) {
+          wanted[penalty].push_back(j);
+          if (still_open.size() == num_before) still_open.push_back(j);
+        }
       }
+      open = std::move(still_open);
     }
-    for (const auto& [j, target] : targets) choice[j] = target.best;
+    for (const Eigen::Index j : columns) choice[j] = best_[j];
   }
 
  private:
-  struct Target {
-    Eigen::ArrayXd error;  // evaluated, or estimated from the best
-    std::vector<bool> evaluated;
-    Eigen::Index best = -1;  // of those evaluated
-  };
+  using Members = std::vector<std::vector<Eigen::Index>>;  // targets by penalty
 
-  // Targets by penalty.
-  void Evaluate(const std::map<Eigen::Index, std::vector<Eigen::Index>>& wanted,
-                std::map<Eigen::Index, Target>& targets) {
+  void Evaluate(const Members& wanted) {
     std::vector<Eigen::Index> columns, penalties;
-    for (const auto& [penalty, members] : wanted) {
+    for (Eigen::Index penalty = 0; penalty < num_penalties_; ++penalty) {
+      const std::vector<Eigen::Index>& members = wanted[penalty];
       columns.insert(columns.end(), members.begin(), members.end());
       penalties.insert(penalties.end(), members.size(), penalty);
     }
     Matrix<Scalar> coefficients(problem_.z.cols(), columns.size());
     Eigen::Index filled = 0;
-    for (const auto& [penalty, members] : wanted) {
+    for (Eigen::Index penalty = 0; penalty < num_penalties_; ++penalty) {
+      const std::vector<Eigen::Index>& members = wanted[penalty];
+      if (members.empty()) continue;
       const Eigen::Index count = static_cast<Eigen::Index>(members.size());
       coefficients.middleCols(filled, count) =
           source_.Solve(penalties_[penalty], projected_(Eigen::all, members))
@@ -160,37 +167,36 @@ class LeaveOneOutSearch {
     const Eigen::MatrixXd errors =
         WeightedErrors(problem_, coefficients, columns, weights_);
     for (size_t c = 0; c < columns.size(); ++c) {
-      Target& target = targets[columns[c]];
-      const Eigen::Index penalty = penalties[c];
+      const Eigen::Index j = columns[c], penalty = penalties[c];
       const double error = errors(c, penalty), plain = errors(c, num_penalties_);
-      target.error(penalty) = error;
-      target.evaluated[penalty] = true;
-      const bool better = target.best < 0 || error < target.error(target.best) ||
-                          (error == target.error(target.best) && penalty < target.best);
+      error_(penalty, j) = error;
+      evaluated_(penalty, j) = true;
+      Eigen::Index& best = best_[j];
+      const bool better = best < 0 || error < error_(best, j) ||
+                          (error == error_(best, j) && penalty < best);
       if (!better) continue;
-      target.best = penalty;
+      best = penalty;
       for (Eigen::Index l = 0; l < num_penalties_; ++l) {
-        if (target.evaluated[l]) continue;
-        target.error(l) =
-            plain > 0.0 ? training_(l, columns[c]) * (errors(c, l) / plain) : 0.0;
+        if (evaluated_(l, j)) continue;
+        error_(l, j) = plain > 0.0 ? training_(l, j) * (errors(c, l) / plain) : 0.0;
       }
     }
   }
 
-  // What has to be evaluated next: the smallest estimate while it is below all that was
-  // evaluated, then the neighbours of the best, as long as their estimates' uncertainty
-  // lets them be better.
-  std::vector<Eigen::Index> Open(const Target& target) const {
+  // What has to be evaluated next of a target: the smallest estimate while it is below
+  // all that was evaluated, then the neighbours of the best, as long as their estimates'
+  // uncertainty lets them be better.
+  std::vector<Eigen::Index> Open(Eigen::Index j) const {
     Eigen::Index smallest = 0;
-    target.error.minCoeff(&smallest);
-    if (!target.evaluated[smallest]) return {smallest};
+    error_.col(j).minCoeff(&smallest);
+    if (!evaluated_(smallest, j)) return {smallest};
     std::vector<Eigen::Index> open;
-    for (const Eigen::Index l : {target.best - 1, target.best + 1}) {
-      if (l < 0 || l >= num_penalties_ || target.evaluated[l]) continue;
-      const double decades =
-          std::abs(std::log10(penalties_[l] / penalties_[target.best]));
-      const double lowest = target.error(l) * (1.0 - kUncertaintyPerDecade * decades);
-      if (lowest <= target.error(target.best)) open.push_back(l);
+    const Eigen::Index best = best_[j];
+    for (const Eigen::Index l : {best - 1, best + 1}) {
+      if (l < 0 || l >= num_penalties_ || evaluated_(l, j)) continue;
+      const double decades = std::abs(log_penalties_[l] - log_penalties_[best]);
+      const double lowest = error_(l, j) * (1.0 - kUncertaintyPerDecade * decades);
+      if (lowest <= error_(best, j)) open.push_back(l);
     }
     return open;
   }
@@ -202,6 +208,12 @@ class LeaveOneOutSearch {
   const Eigen::Index num_penalties_;
   const Eigen::ArrayXd mean_freedom_;
   const Eigen::MatrixXd& training_;
+  std::vector<double> log_penalties_;
+  // Of every target: errors, evaluated or estimated from the best; and the best of those
+  // evaluated, -1 before the first.
+  Eigen::ArrayXXd error_;
+  Eigen::Array<bool, Eigen::Dynamic, Eigen::Dynamic> evaluated_;
+  std::vector<Eigen::Index> best_;
   Matrix<Scalar> weights_;  // 1 / (1 - h)^2 at every penalty, then ones
 };
 
@@ -261,10 +273,8 @@ std::vector<Eigen::Index> ChooseByLeaveOneOut(const RidgeCoordinates& source,
   const Eigen::Index n = target.values.rows(), t = target.values.cols();
   std::vector<Eigen::Index> choice(t, 0);
   if (penalties.size() == 1) return choice;
-  Eigen::RowVectorXd total(t);
-  for (Eigen::Index j = 0; j < t; ++j) {
-    total(j) = (target.values.col(j).array() - target.mean(j)).square().sum();
-  }
+  const FloatTargets scaled(target);
+  const Eigen::RowVectorXd& total = scaled.total;
   const Eigen::MatrixXd training = source.TrainingErrors(total, projected, penalties);
   std::optional<Eigen::MatrixXd> exact_freedom;
   const auto freedom = [&]() -> const Eigen::MatrixXd& {
@@ -284,14 +294,11 @@ std::vector<Eigen::Index> ChooseByLeaveOneOut(const RidgeCoordinates& source,
         coordinates.freedom ? *coordinates.freedom : freedom();
     // Float32 weights of a stimulus that is all leverage would be out of range.
     if (float_freedom.minCoeff() > kSmallestFloatError) {
-      Eigen::RowVectorXd target_scale = total.cwiseSqrt();
-      for (double& scale : target_scale) scale = scale > 0.0 ? 1.0 / scale : 0.0;
       const Eigen::MatrixXd scaled_projected =
-          projected * target_scale.asDiagonal() * source_scale;
+          projected * scaled.scale.asDiagonal() * source_scale;
       const Eigen::MatrixXd scaled_training =
-          training * target_scale.cwiseAbs2().asDiagonal();
-      const ErrorProblem<float> problem{coordinates.rotated,
-                                        Centred<float>(target, target_scale)};
+          training * scaled.scale.cwiseAbs2().asDiagonal();
+      const ErrorProblem<float> problem{coordinates.rotated, scaled.values};
       LeaveOneOutSearch<float>(source, problem, scaled_projected, penalties,
                                float_freedom, scaled_training)
           .Choose(coarse, choice);
@@ -305,8 +312,8 @@ std::vector<Eigen::Index> ChooseByLeaveOneOut(const RidgeCoordinates& source,
     const Eigen::MatrixXd lowest =
         (training.rowwise() - total * (1e3 * std::numeric_limits<double>::epsilon()))
             .cwiseMax(0.0);
-    const ErrorProblem<double> problem{
-        source.rotated(), Centred<double>(target, Eigen::RowVectorXd::Ones(t))};
+    const Eigen::MatrixXd centred = target.values.rowwise() - target.mean;
+    const ErrorProblem<double> problem{source.rotated(), centred};
     LeaveOneOutSearch<double>(source, problem, projected, penalties, freedom(), lowest)
         .Choose(fine, choice);
   }

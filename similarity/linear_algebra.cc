@@ -39,16 +39,18 @@ void MultiplyTile<float>(bool transpose_a, Eigen::Index rows, Eigen::Index cols,
 }
 
 Eigen::MatrixXd Product(const Eigen::MatrixXd& a, const Eigen::MatrixXd& b) {
-  Eigen::MatrixXd c = Eigen::MatrixXd::Zero(a.rows(), b.cols());
-  if (c.size() == 0 || a.cols() == 0) return c;
+  if (a.cols() == 0) return Eigen::MatrixXd::Zero(a.rows(), b.cols());
+  Eigen::MatrixXd c(a.rows(), b.cols());
+  if (c.size() == 0) return c;
   MultiplyTile(false, a.rows(), b.cols(), a.cols(), a.data(), a.rows(), b.data(),
                b.rows(), c.data(), c.rows());
   return c;
 }
 
 Eigen::MatrixXd TransposedProduct(const Eigen::MatrixXd& a, const Eigen::MatrixXd& b) {
-  Eigen::MatrixXd c = Eigen::MatrixXd::Zero(a.cols(), b.cols());
-  if (c.size() == 0 || a.rows() == 0) return c;
+  if (a.rows() == 0) return Eigen::MatrixXd::Zero(a.cols(), b.cols());
+  Eigen::MatrixXd c(a.cols(), b.cols());
+  if (c.size() == 0) return c;
   MultiplyTile(true, a.cols(), b.cols(), a.rows(), a.data(), a.rows(), b.data(), b.rows(),
                c.data(), c.rows());
   return c;
@@ -106,6 +108,24 @@ Eigen::MatrixXd Tridiagonal::Apply(bool transpose, Eigen::MatrixXd b) const {
                                   reflector_scales.data(), b.data(), size);
   IAT_CHECK(info == 0, "dormtr refused its arguments");
   return b;
+}
+
+OrthogonalFactor FactorOrthogonally(Eigen::MatrixXd a, Eigen::MatrixXd b) {
+  IAT_CHECK(a.rows() == b.rows() && a.rows() > a.cols(),
+            "an orthogonal factor needs more rows than columns, and as many of both");
+  const int rows = static_cast<int>(a.rows()), columns = static_cast<int>(a.cols());
+  Eigen::VectorXd scales(a.cols());
+  OrthogonalFactor factor;
+  int info = LAPACKE_dgeqrf(LAPACK_COL_MAJOR, rows, columns, a.data(), Stride(a.rows()),
+                            scales.data());
+  IAT_CHECK(info == 0, "dgeqrf refused its arguments");
+  info = LAPACKE_dormqr(LAPACK_COL_MAJOR, 'L', 'T', rows, static_cast<int>(b.cols()),
+                        columns, a.data(), Stride(a.rows()), scales.data(), b.data(),
+                        Stride(b.rows()));
+  IAT_CHECK(info == 0, "dormqr refused its arguments");
+  factor.upper = a.topRows(a.cols()).triangularView<Eigen::Upper>();
+  factor.rotated = std::move(b);
+  return factor;
 }
 
 absl::StatusOr<Eigen::MatrixXd> Cholesky(Eigen::MatrixXd lower) {

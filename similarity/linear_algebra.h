@@ -51,6 +51,13 @@ struct Tridiagonal {
 // Reads the lower triangle of a matrix with at least one row.
 absl::StatusOr<Tridiagonal> Tridiagonalise(Eigen::MatrixXd lower);
 
+// A = Q [R; 0] by Householder reflections, and Q'B: where A has more rows than columns.
+struct OrthogonalFactor {
+  Eigen::MatrixXd upper;    // R, columns x columns of A
+  Eigen::MatrixXd rotated;  // Q'B, the shape of B; its top rows lie in the span of A
+};
+OrthogonalFactor FactorOrthogonally(Eigen::MatrixXd a, Eigen::MatrixXd b);
+
 // The lower Cholesky factor; reads the lower triangle, leaves the upper one as it is.
 // FailedPrecondition where the matrix is not positive definite.
 absl::StatusOr<Eigen::MatrixXd> Cholesky(Eigen::MatrixXd lower);

@@ -60,7 +60,7 @@ Eigen::MatrixXd Axes(const Tridiagonal& t) {
   constexpr Eigen::Index kBlock = 64;
   const Eigen::Index num_reflectors = t.diagonal.size() - 1;
   Eigen::MatrixXd axes = Eigen::MatrixXd::Identity(t.diagonal.size(), t.diagonal.size());
-  Eigen::MatrixXd v, s(kBlock, kBlock), right, scaled;
+  Eigen::MatrixXd v, s(kBlock, kBlock), right;
   const Eigen::Index num_blocks = (num_reflectors + kBlock - 1) / kBlock;
   for (Eigen::Index block = num_blocks; block-- > 0;) {
     const Eigen::Index first = block * kBlock, rows = num_reflectors - first;
@@ -76,8 +76,8 @@ Eigen::MatrixXd Axes(const Tridiagonal& t) {
     auto square = axes.bottomRightCorner(rows, rows);
     right = Eigen::MatrixXd::Zero(count, rows);
     AddTransposedProduct(v, square, right);
-    scaled = -(s.topLeftCorner(count, count).triangularView<Eigen::Upper>() * right);
-    AddProduct(v, scaled, square);
+    MultiplyByUpper(-1.0, s.topLeftCorner(count, count), right);
+    AddProduct(v, right, square);
   }
   return axes;
 }
