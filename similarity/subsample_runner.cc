@@ -70,8 +70,11 @@ struct UnitValues {
   Eigen::VectorXd r2, r;
 
   void Add(const Eigen::MatrixXd& target, const Eigen::MatrixXd& predicted) {
-    Append(R2PerUnit(target, predicted), r2);
-    Append(PearsonPerUnit(target, predicted), r);
+    Add(R2PerUnit(target, predicted), PearsonPerUnit(target, predicted));
+  }
+  void Add(const Eigen::VectorXd& more_r2, const Eigen::VectorXd& more_r) {
+    Append(more_r2, r2);
+    Append(more_r, r);
   }
 
  private:
@@ -97,7 +100,7 @@ class CellScorer {
     const auto score = [&](const RidgePoint& point) {
       for (const std::string& name : cell_.mappings) {
         if (name == "ridge") {
-          Values(point.size, name).Add(target_test, point.predicted);
+          Values(point.size, name).Add(point.r2, point.r);
         } else if (name == "ridge_clamped") {
           Values(point.size, name).Add(target_test, point.predicted.cwiseMax(0.0));
         }
@@ -282,8 +285,14 @@ class Runner {
                          cache_.Get(first.target, first.tap));
     std::vector<CellScores> scores(cells.size());
     std::vector<double> seconds(cells.size(), 0.0);
+    const auto takes = [&](absl::string_view mapping) {
+      return std::find(first.mappings.begin(), first.mappings.end(), mapping) !=
+             first.mappings.end();
+    };
     const bool has_nested =
         std::any_of(first.mappings.begin(), first.mappings.end(), IsNested);
+    const auto predictions = takes("ridge_clamped") ? NestedRidge::Predictions::kKept
+                                                    : NestedRidge::Predictions::kLeftOut;
     for (size_t begin = 0; begin < first.units.size(); begin += kUnitsTogether) {
       const size_t end = std::min(begin + kUnitsTogether, first.units.size());
       const std::vector<int64_t> units(first.units.begin() + static_cast<int64_t>(begin),
@@ -292,8 +301,9 @@ class Runner {
       IAT_ASSIGN_OR_RETURN(const Responses target, Target(first, *values, units));
       std::optional<NestedRidge> ridge;
       if (has_nested) {
-        IAT_ASSIGN_OR_RETURN(ridge, NestedRidge::Make(source.fit, target.fit, source.test,
-                                                      options_.mapping.ridge));
+        IAT_ASSIGN_OR_RETURN(
+            ridge, NestedRidge::Make(source.fit, target.fit, source.test, target.test,
+                                     options_.mapping.ridge, predictions));
       }
       for (size_t c = 0; c < cells.size(); ++c) {
         const SubsampleCell& cell = world_.cells[cells[c]];

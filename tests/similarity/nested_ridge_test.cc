@@ -1,6 +1,5 @@
 #include "similarity/nested_ridge.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -18,7 +17,7 @@
 namespace iat {
 namespace {
 
-using ::testing::HasSubstr;
+using Predictions = NestedRidge::Predictions;
 
 // Float64 through other orders of summation and other factorisations of the same systems;
 // the bound that the curves promise.
@@ -56,10 +55,22 @@ std::vector<int64_t> Order(int64_t n, uint64_t seed) {
   return RandomStream(seed, "nested ridge test").Permutation(n);
 }
 
-// One point refitted from nothing but its own rows and columns.
-void ExpectRefit(const World& world, const RidgePoint& point,
-                 const std::vector<int64_t>& stimuli, const std::vector<int64_t>& units,
-                 const RidgeOptions& options) {
+void ExpectScores(const Eigen::VectorXd& expected, const Eigen::VectorXd& found,
+                  int64_t size, double tolerance = kR2Tolerance) {
+  ASSERT_EQ(found.size(), expected.size());
+  for (Eigen::Index j = 0; j < found.size(); ++j) {
+    ASSERT_EQ(std::isnan(found(j)), std::isnan(expected(j)))
+        << "target " << j << " of size " << size;
+    if (std::isnan(expected(j))) continue;
+    EXPECT_NEAR(found(j), expected(j), tolerance * std::max(1.0, std::abs(expected(j))))
+        << "target " << j << " of size " << size;
+  }
+}
+
+// A point's penalties beside those of its own rows and columns alone.
+void ExpectChoices(const World& world, const RidgePoint& point,
+                   const std::vector<int64_t>& stimuli, const std::vector<int64_t>& units,
+                   const RidgeOptions& options) {
   const auto basis = SourceBasis::Make(world.source_fit(stimuli, units));
   ASSERT_TRUE(basis.ok()) << basis.status();
   const Eigen::MatrixXd target = world.target_fit(stimuli, Eigen::all);
@@ -90,26 +101,45 @@ void ExpectRefit(const World& world, const RidgePoint& point,
   if (all_same) {
     EXPECT_EQ(point.num_at_edge, fit->num_at_edge);
   }
-  const auto map = SolveRidge(*basis, target, point.ridge_penalty);
-  ASSERT_TRUE(map.ok());
-  const Eigen::VectorXd expected =
-      R2PerUnit(world.target_test, *map->Predict(world.source_test(Eigen::all, units)));
-  const Eigen::VectorXd found = R2PerUnit(world.target_test, point.predicted);
-  for (Eigen::Index j = 0; j < found.size(); ++j) {
-    if (std::isnan(expected(j))) continue;
-    EXPECT_NEAR(found(j), expected(j),
-                kR2Tolerance * std::max(1.0, std::abs(expected(j))))
-        << "target " << j << " of size " << point.size;
+}
+
+// A point's scores beside those of a ridge at its penalties, fitted from nothing but its
+// own rows and columns.
+void ExpectSameScores(const World& world, const RidgePoint& point,
+                      const std::vector<int64_t>& stimuli,
+                      const std::vector<int64_t>& units, bool keeps_predictions,
+                      double r_tolerance = kR2Tolerance) {
+  const auto basis = SourceBasis::Make(world.source_fit(stimuli, units));
+  ASSERT_TRUE(basis.ok()) << basis.status();
+  const auto map =
+      SolveRidge(*basis, world.target_fit(stimuli, Eigen::all), point.ridge_penalty);
+  ASSERT_TRUE(map.ok()) << map.status();
+  const Eigen::MatrixXd predicted = *map->Predict(world.source_test(Eigen::all, units));
+  const Eigen::VectorXd r2 = R2PerUnit(world.target_test, predicted);
+  ExpectScores(r2, point.r2, point.size);
+  ExpectScores(PearsonPerUnit(world.target_test, predicted), point.r, point.size,
+               r_tolerance);
+  ASSERT_EQ(point.predicted.size(), keeps_predictions ? predicted.size() : 0);
+  if (keeps_predictions) {
+    ExpectScores(r2, R2PerUnit(world.target_test, point.predicted), point.size);
   }
+}
+
+void ExpectRefit(const World& world, const RidgePoint& point,
+                 const std::vector<int64_t>& stimuli, const std::vector<int64_t>& units,
+                 const RidgeOptions& options, bool keeps_predictions) {
+  ExpectChoices(world, point, stimuli, units, options);
+  ExpectSameScores(world, point, stimuli, units, keeps_predictions);
 }
 
 std::vector<int64_t> FirstOf(const std::vector<int64_t>& order, int64_t size) {
   return {order.begin(), order.begin() + size};
 }
 
-NestedRidge Make(const World& world, const RidgeOptions& options) {
-  auto ridge =
-      NestedRidge::Make(world.source_fit, world.target_fit, world.source_test, options);
+NestedRidge Make(const World& world, const RidgeOptions& options,
+                 Predictions predictions = Predictions::kLeftOut) {
+  auto ridge = NestedRidge::Make(world.source_fit, world.target_fit, world.source_test,
+                                 world.target_test, options, predictions);
   EXPECT_TRUE(ridge.ok()) << ridge.status();
   return *std::move(ridge);
 }
@@ -117,15 +147,17 @@ NestedRidge Make(const World& world, const RidgeOptions& options) {
 void CheckStimuli(const World& world, const std::vector<int64_t>& sizes,
                   const RidgeOptions& options) {
   const int64_t num_fit = world.source_fit.rows(), p = world.source_fit.cols();
-  NestedRidge ridge = Make(world, options);
   for (const uint64_t seed : {1, 2}) {
+    const bool keeps = seed == 2;
+    NestedRidge ridge =
+        Make(world, options, keeps ? Predictions::kKept : Predictions::kLeftOut);
     const std::vector<int64_t> order = Order(num_fit, seed);
     std::vector<int64_t> visited;
     const absl::Status status =
         ridge.OverStimuli(order, sizes, [&](const RidgePoint& point) {
           visited.push_back(point.size);
           ExpectRefit(world, point, FirstOf(order, point.size), FirstOf(Order(p, 0), p),
-                      options);
+                      options, keeps);
           return absl::OkStatus();
         });
     ASSERT_TRUE(status.ok()) << status;
@@ -141,16 +173,18 @@ void CheckStimuli(Eigen::Index num_fit, Eigen::Index p, const std::vector<int64_
 void CheckUnits(const World& world, const std::vector<int64_t>& sizes,
                 const RidgeOptions& options) {
   const int64_t num_fit = world.source_fit.rows(), p = world.source_fit.cols();
-  NestedRidge ridge = Make(world, options);
   std::vector<int64_t> stimuli(num_fit);  // folds follow it
   std::iota(stimuli.begin(), stimuli.end(), 0);
   for (const uint64_t seed : {1, 2}) {
+    const bool keeps = seed == 2;
+    NestedRidge ridge =
+        Make(world, options, keeps ? Predictions::kKept : Predictions::kLeftOut);
     const std::vector<int64_t> order = Order(p, seed);
     std::vector<int64_t> visited;
     const absl::Status status =
         ridge.OverUnits(order, sizes, [&](const RidgePoint& point) {
           visited.push_back(point.size);
-          ExpectRefit(world, point, stimuli, FirstOf(order, point.size), options);
+          ExpectRefit(world, point, stimuli, FirstOf(order, point.size), options, keeps);
           return absl::OkStatus();
         });
     ASSERT_TRUE(status.ok()) << status;
@@ -192,6 +226,45 @@ TEST(NestedRidgeTest, TargetsThatTakeFloat64StandBesideOthers) {
   CheckUnits(world, {5, 30, 39, 40}, {});
 }
 
+// Offsets of a million deviations, targets that a ridge knows all but 1e-7 of, and
+// targets that it knows nothing of.
+TEST(NestedRidgeTest, OffsetsAndScoresNearOneAndZeroStayWithinTheBound) {
+  World world = MakeWorld(400, 40, 7, 29);
+  const Eigen::MatrixXd mix = NormalMatrix(40, 7, 290);
+  for (const int j : {0, 1, 2}) {
+    world.target_fit.col(j) =
+        world.source_fit * mix.col(j) + 1e-5 * NormalMatrix(400, 1, 291 + j);
+    world.target_test.col(j) =
+        world.source_test * mix.col(j) + 1e-5 * NormalMatrix(60, 1, 294 + j);
+  }
+  for (const int j : {3, 4}) {
+    world.target_fit.col(j) = NormalMatrix(400, 1, 297 + j);
+    world.target_test.col(j) = NormalMatrix(60, 1, 300 + j);
+  }
+  for (Eigen::MatrixXd* matrix : {&world.source_fit, &world.source_test}) {
+    matrix->array() += 1e6;
+  }
+  for (Eigen::MatrixXd* matrix : {&world.target_fit, &world.target_test}) {
+    matrix->array() -= 1e6;
+  }
+  // Predictions of the refit carry the offset: 1e6 * 1e-16 beside the 1e-4 deviations
+  // that the largest penalties leave of them.
+  constexpr double kOffsetRounding = 1e-6;
+  NestedRidge ridge = Make(world, {});
+  const std::vector<int64_t> order = Order(400, 1), units = FirstOf(Order(40, 0), 40);
+  const absl::Status status =
+      ridge.OverStimuli(order, {20, 45, 90, 250, 400}, [&](const RidgePoint& point) {
+        ExpectSameScores(world, point, FirstOf(order, point.size), units,
+                         /*keeps_predictions=*/false, kOffsetRounding);
+        if (point.size == 400) {
+          EXPECT_GT(point.r2.head(3).minCoeff(), 1.0 - 1e-7);
+          EXPECT_LT(point.r2.segment(3, 2).cwiseAbs().maxCoeff(), 0.2);
+        }
+        return absl::OkStatus();
+      });
+  ASSERT_TRUE(status.ok()) << status;
+}
+
 // Units far apart in scale, and targets as well: what float32 has no range for.
 TEST(NestedRidgeTest, ScalesFarApartStayInRange) {
   World world = MakeWorld(300, 30, 7, 19);
@@ -226,12 +299,13 @@ TEST(NestedRidgeTest, FoldsChooseAsTheyDoForRidge) {
 TEST(NestedRidgeTest, ASilentSubsetPredictsItsMean) {
   World world = MakeWorld(80, 6, 3, 5);
   world.source_fit.topRows(30).setConstant(0.1);
-  NestedRidge ridge = Make(world, {});
+  NestedRidge ridge = Make(world, {}, Predictions::kKept);
   std::vector<int64_t> order(80);
   for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int64_t>(i);
   const absl::Status status =
       ridge.OverStimuli(order, {3, 20, 31}, [&](const RidgePoint& point) {
-        ExpectRefit(world, point, FirstOf(order, point.size), {0, 1, 2, 3, 4, 5}, {});
+        ExpectRefit(world, point, FirstOf(order, point.size), {0, 1, 2, 3, 4, 5}, {},
+                    /*keeps_predictions=*/true);
         if (point.size == 20) {
           const Eigen::RowVectorXd mean = world.target_fit.topRows(20).colwise().mean();
           EXPECT_LT((point.predicted.rowwise() - mean).cwiseAbs().maxCoeff(), 1e-14);
@@ -268,18 +342,28 @@ TEST(NestedRidgeTest, NamesWhatDoesNotFit) {
             "sizes of source units have 6; expected rising sizes from 1 to 5");
   EXPECT_EQ(ridge.OverUnits(Order(5, 1), {}, ignore).message(),
             "there are no sizes of source units");
-  World bad = world;
-  bad.source_test(3, 1) = NAN;
-  EXPECT_THAT(
-      std::string(NestedRidge::Make(bad.source_fit, bad.target_fit, bad.source_test, {})
-                      .status()
-                      .message()),
-      HasSubstr("test values that are not finite"));
-  EXPECT_THAT(std::string(NestedRidge::Make(bad.source_fit, bad.target_fit,
-                                            bad.source_fit.leftCols(4), {})
-                              .status()
-                              .message()),
-              HasSubstr("source has 4 units; the mapping was fitted on 5"));
+  const auto refusal = [&](const Eigen::MatrixXd& source_test,
+                           const Eigen::MatrixXd& target_test) {
+    return std::string(NestedRidge::Make(world.source_fit, world.target_fit, source_test,
+                                         target_test, {})
+                           .status()
+                           .message());
+  };
+  const Eigen::MatrixXd &x = world.source_test, &y = world.target_test;
+  Eigen::MatrixXd bad_x = x, bad_y = y;
+  bad_x(3, 1) = NAN;
+  bad_y(3, 1) = INFINITY;
+  EXPECT_EQ(refusal(bad_x, y), "source has test values that are not finite");
+  EXPECT_EQ(refusal(x, bad_y), "target has test values that are not finite");
+  EXPECT_EQ(refusal(x.leftCols(4), y), "source has 4 units; the mapping was fitted on 5");
+  EXPECT_EQ(refusal(x, y.topRows(59)),
+            "source has 60 test stimuli, target has 59; expected as many, and at least "
+            "one");
+  EXPECT_EQ(refusal(x.topRows(0), y.topRows(0)),
+            "source has 0 test stimuli, target has 0; expected as many, and at least "
+            "one");
+  EXPECT_EQ(refusal(x, y.leftCols(1)),
+            "target has 2 units on the fit stimuli and 1 on the test stimuli");
 }
 
 // Tridiagonal coordinates against principal ones: the same ridge in another basis.
