@@ -17,6 +17,8 @@ pkg_check_modules(NETCDF REQUIRED IMPORTED_TARGET netcdf)
 find_package(HDF5 REQUIRED COMPONENTS C)
 add_library(iat_hdf5 INTERFACE)
 target_include_directories(iat_hdf5 SYSTEM INTERFACE ${HDF5_C_INCLUDE_DIRS})
+# The functions as HDF5 1.10 has them; 1.12 and newer give some names another meaning.
+target_compile_definitions(iat_hdf5 INTERFACE H5_USE_110_API)
 target_link_libraries(iat_hdf5 INTERFACE ${HDF5_C_LIBRARIES})
 add_library(iat::hdf5 ALIAS iat_hdf5)
 find_path(IAT_RANDOM123_INCLUDE Random123/philox.h REQUIRED)
