@@ -3,6 +3,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
+#include "base/hex.h"
 #include "report/html.h"
 
 namespace iat {
@@ -174,8 +175,7 @@ constexpr absl::string_view kScript = R"js(
 
 // "sha256-..." as a content security policy names a script.
 std::string ScriptHash() {
-  return absl::StrCat("sha256-",
-                      absl::Base64Escape(absl::HexStringToBytes(Sha256(kScript))));
+  return absl::StrCat("sha256-", absl::Base64Escape(BytesFromHex(Sha256(kScript))));
 }
 
 }  // namespace

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/escaping.h"
+#include "base/hex.h"
 #include "images/image.h"
 
 namespace iat {
@@ -27,7 +27,7 @@ inline nlohmann::json ReadPillowGolden() {
 }
 
 inline std::vector<uint8_t> FromHex(const nlohmann::json& text) {
-  const std::string bytes = absl::HexStringToBytes(text.get<std::string>());
+  const std::string bytes = BytesFromHex(text.get<std::string>());
   return {bytes.begin(), bytes.end()};
 }
 

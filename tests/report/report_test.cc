@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "base/file.h"
+#include "base/hex.h"
 #include "report/html.h"
 #include "tests/report/markup_check.h"
 #include "tests/report/report_fixture.h"
@@ -80,10 +81,11 @@ TEST(ReportTest, IsOneWellFormedPageThatLoadsNothing) {
   const size_t begin = html.find("<script>") + 8, end = html.find("</script>");
   ASSERT_LT(begin, end);
   EXPECT_EQ(html.find("<script", begin), std::string::npos);
-  EXPECT_THAT(html, HasSubstr(absl::StrCat("script-src 'sha256-",
-                                           absl::Base64Escape(absl::HexStringToBytes(
-                                               Sha256(html.substr(begin, end - begin)))),
-                                           "'\"")));
+  EXPECT_THAT(
+      html, HasSubstr(absl::StrCat(
+                "script-src 'sha256-",
+                absl::Base64Escape(BytesFromHex(Sha256(html.substr(begin, end - begin)))),
+                "'\"")));
 }
 
 TEST(ReportTest, TheTableHoldsTheScores) {

@@ -10,6 +10,7 @@
 
 #include "absl/strings/escaping.h"
 #include "base/file.h"
+#include "base/hex.h"
 
 namespace iat {
 namespace {
@@ -66,7 +67,7 @@ TEST_F(EventFileTest, TheBytesAreTensorBoardsOwn) {
   std::string line, expected;
   while (std::getline(golden, line)) {
     if (line.empty() || line[0] == '#') continue;
-    expected = absl::HexStringToBytes(line);
+    expected = BytesFromHex(line);
   }
   ASSERT_FALSE(expected.empty()) << "run the tests through ctest";
   Write(-1, {300});
