@@ -20,6 +20,8 @@ namespace {
 // Columns advanced together: enough to keep the products wide. Fixed, so that results
 // are a function of the cell alone.
 constexpr size_t kColumnsTogether = 192;
+// Final fits brought to float64 together; each holds a Hessian until then.
+constexpr size_t kFinalFitsTogether = 64;
 
 // What ends a path: so many rises of the cross-validated loss in a row, or one to these
 // multiples of the best, at a minimum or on the way to one.
@@ -53,6 +55,7 @@ class Path {
     final_ = goal_ == Goal::kFinalFit && (num_folds_ < 2 || penalties_.size() == 1);
   }
 
+  bool has_final_fit() const { return final_; }
   size_t num_columns() const { return final_ ? 1 : static_cast<size_t>(num_folds_); }
 
   void Start() {
@@ -84,7 +87,11 @@ class Path {
       const bool all_converged =
           std::all_of(columns_.begin(), columns_.end(),
                       [](const auto& column) { return column->converged(); });
-      if (final_) return all_converged;
+      if (final_) {
+        if (!all_converged || at_hessian_) return all_converged;
+        GoOnFromHere();
+        continue;
+      }
       const double loss = HeldOutLoss();
       if (at_ > 0 && loss > kClearRiseOnTheWay * best_loss_) return EndFolds();
       if (!all_converged) return false;
@@ -108,12 +115,17 @@ class Path {
   }
 
   void StartExact() { BeginAll(LogisticPrecision::kExact); }
+  // Keeps the final fit's coefficients and lets go of everything else that it needed.
+  void Finish() {
+    coefficients_ = columns_.front()->coefficients();
+    columns_.clear();
+  }
 
   double penalty() const { return penalties_[best_]; }
   bool at_edge() const {
     return penalties_.size() > 1 && (best_ == 0 || best_ + 1 == penalties_.size());
   }
-  const Eigen::VectorXd& coefficients() const { return columns_.front()->coefficients(); }
+  const Eigen::VectorXd& coefficients() const { return coefficients_; }
   const Eigen::MatrixXd& fold_coefficients() const { return fold_coefficients_; }
   int fold(Eigen::Index stimulus) const { return fold_[stimulus]; }
 
@@ -141,6 +153,21 @@ class Path {
     columns_.push_back(std::make_unique<LogisticColumn>(design_, classes_));
     if (fold_coefficients_.cols() > 0) {
       columns_.front()->SetCoefficients(fold_coefficients_.rowwise().mean());
+      GoOnFromHere();
+    } else {
+      BeginAll(LogisticPrecision::kFast);
+    }
+  }
+
+  // Close to the minimum: with the Hessian of this point, to float32's accuracy.
+  void GoOnFromHere() {
+    at_hessian_ = true;
+    LogisticColumn& column = *columns_.front();
+    if (design_.num_coefficients() <= LogisticHessian::kMaxCoefficients) {
+      auto hessian =
+          LogisticHessian::Create(design_, column.coefficients(), penalties_[best_]);
+      // Without one it takes more steps.
+      if (hessian.ok()) column.SetHessian(*std::move(hessian));
     }
     BeginAll(LogisticPrecision::kFastFinal);
   }
@@ -152,16 +179,30 @@ class Path {
   Eigen::VectorXf classes_;  // +1, -1
   std::vector<int> fold_;    // of each stimulus
   std::vector<std::unique_ptr<LogisticColumn>> columns_;
-  bool final_ = false;
+  bool final_ = false, at_hessian_ = false;
   size_t at_ = 0, best_ = 0;  // positions in the grid
   int num_rises_ = 0;
   double last_loss_ = INFINITY, best_loss_ = INFINITY;
   Eigen::MatrixXd fold_coefficients_;  // at the best
+  Eigen::VectorXd coefficients_;       // of the final fit
 };
+
+// Brings final fits to float64.
+void FinishPaths(const LogisticDesign& design, const std::vector<Path*>& paths) {
+  for (Path* path : paths) path->StartExact();
+  std::vector<LogisticColumn*> running;
+  while (true) {
+    running.clear();
+    for (const Path* path : paths) path->Running(running);
+    if (running.empty()) break;
+    Advance(design, running);
+  }
+  for (Path* path : paths) path->Finish();
+}
 
 // Brings every path to its goal.
 void FollowPaths(const LogisticDesign& design, std::deque<Path>& paths) {
-  std::vector<Path*> live;
+  std::vector<Path*> live, to_finish;
   std::vector<LogisticColumn*> running;
   size_t next = 0;
   while (next < paths.size() || !live.empty()) {
@@ -177,21 +218,14 @@ void FollowPaths(const LogisticDesign& design, std::deque<Path>& paths) {
     running.clear();
     for (const Path* path : live) path->Running(running);
     Advance(design, running);
-    std::erase_if(live, [](Path* path) { return path->Continue(); });
-  }
-}
-
-// Brings the final fits to float64.
-void FinishPaths(const LogisticDesign& design, std::deque<Path>& paths) {
-  for (size_t first = 0; first < paths.size(); first += kColumnsTogether) {
-    const size_t last = std::min(first + kColumnsTogether, paths.size());
-    for (size_t c = first; c < last; ++c) paths[c].StartExact();
-    std::vector<LogisticColumn*> running;
-    while (true) {
-      running.clear();
-      for (size_t c = first; c < last; ++c) paths[c].Running(running);
-      if (running.empty()) break;
-      Advance(design, running);
+    std::erase_if(live, [&](Path* path) {
+      if (!path->Continue()) return false;
+      if (path->has_final_fit()) to_finish.push_back(path);
+      return true;
+    });
+    if (to_finish.size() >= kFinalFitsTogether || live.empty()) {
+      FinishPaths(design, to_finish);
+      to_finish.clear();
     }
   }
 }
@@ -222,7 +256,6 @@ absl::StatusOr<GateFit> FitGates(SourceData& source, const Eigen::MatrixXd& targ
     units.push_back(j);
   }
   FollowPaths(design, paths);
-  FinishPaths(design, paths);
   for (size_t c = 0; c < paths.size(); ++c) {
     const Path& path = paths[c];
     coefficients.col(units[c]) = path.coefficients().head(basis->rank());

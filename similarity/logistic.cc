@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 #include <type_traits>
 #include <utility>
 
@@ -17,6 +18,14 @@ constexpr int kMaxEvaluations = 2000;
 constexpr double kSufficientDecrease = 1e-4;
 constexpr double kSmallestStep = 1e-8;
 constexpr Eigen::Index kTileRows = LogisticDesign::kTileRows;
+
+// Stimuli whose losses are summed as one logarithm.
+constexpr Eigen::Index kLossRows = 256;
+static_assert(kTileRows % kLossRows == 0);
+
+// Of the summed w = p (1 - p), what a Hessian takes as it is.
+constexpr double kHessianShare = 0.95;
+constexpr Eigen::Index kHessianRows = 1024;  // multiplied at a time
 
 struct Tolerances {
   double decrement;  // of g' M^-1 g / 2 a stimulus, where to stop
@@ -49,8 +58,8 @@ double LogOfProduct(
   return sum;
 }
 
-// A tile of one column. Replaces margins by the gradient of the loss with respect to
-// them, in place. With s the class's sign and u = s * margin:
+// kLossRows stimuli of one column. Replaces margins by the gradient of the loss with
+// respect to them, in place. With s the class's sign and u = s * margin:
 //   loss = max(-u, 0) + log(1 + e),  e = exp(-|u|)
 //   d loss / d margin = -s sigmoid(-u)
 // log(1 + e) is summed as the log of a product of factors in [1, 2].
@@ -59,14 +68,14 @@ void LossPass(const Scalar* classes, Scalar* margins, LossSums& sums) {
   namespace packet = Eigen::internal;
   using Packet = typename packet::packet_traits<Scalar>::type;
   constexpr Eigen::Index kLanes = packet::packet_traits<Scalar>::size;
-  static_assert(kTileRows % kLanes == 0);
+  static_assert(kLossRows % kLanes == 0);
   // 2 to this power must be in range.
-  static_assert(kTileRows / kLanes <= (std::is_same_v<Scalar, float> ? 64 : 512));
+  static_assert(kLossRows / kLanes <= (std::is_same_v<Scalar, float> ? 64 : 512));
   const Packet zero = packet::pset1<Packet>(0), one = packet::pset1<Packet>(1),
                minus_one = packet::pset1<Packet>(-1), two = packet::pset1<Packet>(2);
   Packet hinge = zero, product = one, held_out_hinge = zero, held_out_product = one,
          variance = zero;
-  for (Eigen::Index i = 0; i < kTileRows; i += kLanes) {
+  for (Eigen::Index i = 0; i < kLossRows; i += kLanes) {
     const Packet c = packet::ploadu<Packet>(classes + i);
     const Packet kind = packet::pabs(c);
     const Packet learned = packet::pcmp_eq(kind, one);
@@ -94,12 +103,12 @@ void LossPass(const Scalar* classes, Scalar* margins, LossSums& sums) {
   sums.curvature += static_cast<double>(packet::predux(variance));
 }
 
-void LossPassOfTile(const float* classes, float* margins, LossSums& sums) {
+void LossPassOfRows(const float* classes, float* margins, LossSums& sums) {
   LossPass(classes, margins, sums);
 }
-void LossPassOfTile(const float* classes, double* margins, LossSums& sums) {
-  std::array<double, kTileRows> wide;
-  std::copy_n(classes, kTileRows, wide.begin());
+void LossPassOfRows(const float* classes, double* margins, LossSums& sums) {
+  std::array<double, kLossRows> wide;
+  std::copy_n(classes, kLossRows, wide.begin());
   LossPass(wide.data(), margins, sums);
 }
 
@@ -116,15 +125,23 @@ void Evaluate(const LogisticDesign& design, const std::vector<const float*>& cla
   gradients = Eigen::MatrixXd::Zero(size, m);
   for (Eigen::Index tile = 0; tile < design.num_tiles(); ++tile) {
     const Scalar* z = design.tile<Scalar>(tile);
-    MultiplyTile(false, kTileRows, m, size, z, kTileRows, point.data(), size,
-                 margins.data(), kTileRows);
+    MultiplyTile(true, kTileRows, m, size, z, size, point.data(), size, margins.data(),
+                 kTileRows);
     for (Eigen::Index j = 0; j < m; ++j) {
-      LossPassOfTile(classes[j] + tile * kTileRows, margins.col(j).data(), sums[j]);
+      for (Eigen::Index row = 0; row < kTileRows; row += kLossRows) {
+        LossPassOfRows(classes[j] + tile * kTileRows + row, margins.col(j).data() + row,
+                       sums[j]);
+      }
     }
-    MultiplyTile(true, size, m, kTileRows, z, kTileRows, margins.data(), kTileRows,
+    MultiplyTile(false, size, m, kTileRows, z, size, margins.data(), kTileRows,
                  part.data(), size);
     gradients += part.template cast<double>();
   }
+}
+
+// A separated class has no curvature left; the floor keeps the intercept finite.
+double FlooredCurvature(double curvature, const LogisticDesign& design) {
+  return std::max(curvature, 1e-6 * static_cast<double>(design.num_stimuli()));
 }
 
 }  // namespace
@@ -136,13 +153,9 @@ LogisticDesign::LogisticDesign(const SourceBasis& basis)
   curvature_.resize(size);
   curvature_.head(r) = basis.eigenvalues().array() / static_cast<double>(num_stimuli_);
   curvature_(r) = 1.0;
-  exact_ = Eigen::MatrixXd::Zero(kTileRows, num_tiles_ * size);
-  for (Eigen::Index tile = 0; tile < num_tiles_; ++tile) {
-    const Eigen::Index first = tile * kTileRows;
-    const Eigen::Index rows = std::min(kTileRows, num_stimuli_ - first);
-    exact_.block(0, tile * size, rows, r) = basis.rotated().middleRows(first, rows);
-    exact_.block(0, tile * size + r, rows, 1).setOnes();
-  }
+  exact_ = Eigen::MatrixXd::Zero(size, num_tiles_ * kTileRows);
+  exact_.topLeftCorner(r, num_stimuli_) = basis.rotated().transpose();
+  exact_.row(r).head(num_stimuli_).setOnes();
   fast_ = exact_.cast<float>();
 }
 
@@ -162,11 +175,59 @@ Eigen::MatrixXf LogisticDesign::Margins(const Eigen::MatrixXd& coefficients) con
   for (Eigen::Index index = 0; index < num_tiles_; ++index) {
     const Eigen::Index first = index * kTileRows;
     const Eigen::Index rows = std::min(kTileRows, num_stimuli_ - first);
-    MultiplyTile(false, kTileRows, m, size, tile<float>(index), kTileRows, points.data(),
-                 size, tile_margins.data(), kTileRows);
+    MultiplyTile(true, kTileRows, m, size, tile<float>(index), size, points.data(), size,
+                 tile_margins.data(), kTileRows);
     margins.middleRows(first, rows) = tile_margins.topRows(rows);
   }
   return margins;
+}
+
+absl::StatusOr<LogisticHessian> LogisticHessian::Create(
+    const LogisticDesign& design, const Eigen::VectorXd& coefficients, double penalty) {
+  const Eigen::Index size = design.num_coefficients(), n = design.num_stimuli();
+  const Eigen::ArrayXf e = (-design.Margins(coefficients).col(0).array().abs()).exp();
+  const Eigen::ArrayXf weights = e / (1.0f + e).square();
+  std::vector<float> sorted(weights.begin(), weights.end());
+  std::sort(sorted.begin(), sorted.end(), std::greater<>());
+  const double total = weights.cast<double>().sum();
+  double taken = 0.0;
+  float smallest = 0.0f;
+  for (size_t i = 0; i < sorted.size() && taken < kHessianShare * total; ++i) {
+    smallest = sorted[i];
+    taken += static_cast<double>(smallest);
+  }
+
+  Eigen::MatrixXf lower = Eigen::MatrixXf::Zero(size, size), part;
+  Eigen::MatrixXf gathered(size, kHessianRows);
+  Eigen::Index filled = 0;
+  for (Eigen::Index i = 0; i < n; ++i) {
+    if (weights(i) >= smallest) {
+      gathered.col(filled++) =
+          std::sqrt(weights(i)) *
+          Eigen::Map<const Eigen::VectorXf>(design.tile<float>(0) + i * size, size);
+    }
+    if (filled == kHessianRows || (i + 1 == n && filled > 0)) {
+      OuterGram(size, filled, gathered.data(), part);
+      lower += part;
+      filled = 0;
+    }
+  }
+  lower.diagonal().array() +=
+      (FlooredCurvature(total - taken, design) * design.curvature()).cast<float>();
+  lower.diagonal().head(size - 1).array() += static_cast<float>(2.0 * penalty);
+  IAT_ASSIGN_OR_RETURN(const Eigen::MatrixXd cholesky, Cholesky(lower.cast<double>()));
+  return LogisticHessian(cholesky.cast<float>());
+}
+
+Eigen::VectorXd LogisticHessian::Solve(const Eigen::VectorXd& g) const {
+  // Float32 has neither the range of a gradient near a minimum nor of one far from it.
+  const double size = g.norm();
+  if (!(size > 0.0)) return Eigen::VectorXd::Zero(g.size());
+  Eigen::VectorXf solution = (g / size).cast<float>();
+  const auto lower = cholesky_.triangularView<Eigen::Lower>();
+  lower.solveInPlace(solution);
+  lower.adjoint().solveInPlace(solution);
+  return solution.cast<double>() * size;
 }
 
 LogisticColumn::LogisticColumn(const LogisticDesign& design,
@@ -244,12 +305,12 @@ void LogisticColumn::Take(Evaluation evaluation) {
   BeginSearch();
 }
 
-Eigen::ArrayXd LogisticColumn::InversePreconditioner() const {
-  // A separated class has no curvature left; the floor keeps the intercept finite.
-  const double floor = 1e-6 * static_cast<double>(design_->num_stimuli());
-  Eigen::ArrayXd diagonal = std::max(now_.curvature, floor) * design_->curvature();
+Eigen::VectorXd LogisticColumn::Precondition(const Eigen::VectorXd& gradient) const {
+  if (hessian_.has_value()) return hessian_->Solve(gradient);
+  Eigen::ArrayXd diagonal =
+      FlooredCurvature(now_.curvature, *design_) * design_->curvature();
   diagonal.head(diagonal.size() - 1) += 2.0 * penalty_;
-  return diagonal.inverse();
+  return gradient.array() / diagonal;
 }
 
 void LogisticColumn::BeginSearch() {
@@ -257,15 +318,14 @@ void LogisticColumn::BeginSearch() {
   gradient_ = now_.gradient;
   gradient_.head(r) += 2.0 * penalty_ * x_.head(r);
   loss_ = now_.loss + penalty_ * x_.head(r).squaredNorm();
-  const Eigen::ArrayXd preconditioner = InversePreconditioner();
-  const double decrement = 0.5 * (gradient_.array().square() * preconditioner).sum();
+  const double decrement = 0.5 * gradient_.dot(Precondition(gradient_));
   converged_ = decrement <= TolerancesOf(precision_).decrement *
                                 static_cast<double>(design_->num_stimuli()) ||
                num_evaluations_ >= kMaxEvaluations;
-  if (!converged_) SetDirection(preconditioner);
+  if (!converged_) SetDirection();
 }
 
-void LogisticColumn::SetDirection(const Eigen::ArrayXd& preconditioner) {
+void LogisticColumn::SetDirection() {
   Eigen::VectorXd d = -gradient_;
   std::vector<double> alpha(pairs_.size());
   for (size_t k = pairs_.size(); k-- > 0;) {
@@ -273,10 +333,11 @@ void LogisticColumn::SetDirection(const Eigen::ArrayXd& preconditioner) {
     alpha[k] = pair.inverse_product * pair.step.dot(d);
     d -= alpha[k] * pair.change;
   }
-  d.array() *= preconditioner;
-  if (!pairs_.empty()) {
+  d = Precondition(d);
+  // A Hessian has the right scale already.
+  if (!pairs_.empty() && !hessian_.has_value()) {
     const Pair& last = pairs_.back();
-    d /= last.inverse_product * (last.change.array().square() * preconditioner).sum();
+    d /= last.inverse_product * last.change.dot(Precondition(last.change));
   }
   for (size_t k = 0; k < pairs_.size(); ++k) {
     const Pair& pair = pairs_[k];
@@ -284,8 +345,10 @@ void LogisticColumn::SetDirection(const Eigen::ArrayXd& preconditioner) {
   }
   slope_ = gradient_.dot(d);
   if (!(slope_ < 0.0)) {
+    // Rounding has the better of the pairs, or of a float32 Hessian.
     pairs_.clear();
-    d = -(gradient_.array() * preconditioner).matrix();
+    hessian_.reset();
+    d = -Precondition(gradient_);
     slope_ = gradient_.dot(d);
   }
   direction_ = std::move(d);

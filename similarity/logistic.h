@@ -10,10 +10,14 @@
 //          sklearn's C is 1 / (2 logistic_penalty).
 // Method   L-BFGS for all columns in step, every step two matrix products, with the
 //          inverse of diag(sum_i p_i (1 - p_i) s_k / n + 2 logistic_penalty) as the
-//          first guess of the inverse Hessian: in the eigenbasis that is close.
+//          first guess of the inverse Hessian: in the eigenbasis that is close. Where a
+//          minimum is wanted exactly, a column is given its own Hessian instead, which
+//          takes four to eight times fewer steps (LogisticHessian).
 //          Curvature pairs survive a change of penalty exactly (the gradient's change
 //          gains 2 (new - old) times the step), so a path is followed warm.
-// Accuracy kFast: float32 products summed over tiles in float64, for choosing a penalty.
+// Accuracy kFast: float32 products summed over tiles in float64, for choosing a penalty;
+//          ends where the estimated distance of the loss from its minimum is below 4e-6
+//          a stimulus.
 //          kFastFinal: float32 as far as it goes, on the way to kExact: float64, until
 //          the estimated squared error of the margins, weighted by p (1 - p), is below
 //          1e-14 on average, which gives probabilities to 1e-6 and better.
@@ -29,19 +33,22 @@
 #define IAT_SIMILARITY_LOGISTIC_H_
 
 #include <Eigen/Core>
+#include <optional>
+#include <utility>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "similarity/source_basis.h"
 
 namespace iat {
 
 enum class LogisticPrecision { kFast, kFastFinal, kExact };
 
-// Z with a column of ones, in row tiles that stay in cache. The last tile is padded
-// with rows of zeros, which no column ever learns from.
+// Z with a column of ones, one stimulus after the other, in tiles that stay in cache. The
+// last tile is padded with stimuli of zeros, which no column ever learns from.
 class LogisticDesign {
  public:
-  static constexpr Eigen::Index kTileRows = 256;
+  static constexpr Eigen::Index kTileRows = 512;
 
   explicit LogisticDesign(const SourceBasis& basis);
 
@@ -50,6 +57,7 @@ class LogisticDesign {
   Eigen::Index num_coefficients() const { return curvature_.size(); }  // rank + 1
   // s_k / n, and 1 for the intercept.
   const Eigen::ArrayXd& curvature() const { return curvature_; }
+  // Coefficients x kTileRows, column-major: a stimulus is contiguous.
   template <typename Scalar>
   const Scalar* tile(Eigen::Index index) const;
 
@@ -59,9 +67,31 @@ class LogisticDesign {
  private:
   Eigen::Index num_stimuli_, num_tiles_;
   Eigen::ArrayXd curvature_;
-  // kTileRows x (tiles * coefficients), column-major: a tile is contiguous.
-  Eigen::MatrixXf fast_;
+  Eigen::MatrixXf fast_;  // coefficients x padded stimuli
   Eigen::MatrixXd exact_;
+};
+
+// (H + 2 penalty I)^-1 in float32, H = sum_i w_i z_i z_i', w_i = p_i (1 - p_i): the
+// inverse Hessian of a column's objective at a point. Stimuli far from the boundary
+// between the classes have next to no weight: those with the largest w_i that make up 95
+// % of their sum, usually a quarter of all, enter as they are; the rest as if their w_i
+// did not depend on z_i, which makes their part diagonal.
+class LogisticHessian {
+ public:
+  // More coefficients than this cost more in H than they save in steps.
+  static constexpr Eigen::Index kMaxCoefficients = 640;
+
+  // FailedPrecondition where float64 cannot factor it.
+  static absl::StatusOr<LogisticHessian> Create(const LogisticDesign& design,
+                                                const Eigen::VectorXd& coefficients,
+                                                double penalty);
+  // (H + 2 penalty I)^-1 g.
+  Eigen::VectorXd Solve(const Eigen::VectorXd& g) const;
+
+ private:
+  explicit LogisticHessian(Eigen::MatrixXf cholesky) : cholesky_(std::move(cholesky)) {}
+
+  Eigen::MatrixXf cholesky_;
 };
 
 class LogisticColumn {
@@ -74,6 +104,9 @@ class LogisticColumn {
   // rank + 1 numbers, the intercept last.
   const Eigen::VectorXd& coefficients() const { return x_; }
   void SetCoefficients(const Eigen::VectorXd& coefficients);
+  // The first guess of the inverse Hessian from here on; close to here, and at the
+  // penalty that follows.
+  void SetHessian(LogisticHessian hessian) { hessian_ = std::move(hessian); }
 
   // Sets out for the minimum at this penalty from where it stands.
   void Begin(double penalty, LogisticPrecision precision);
@@ -102,8 +135,9 @@ class LogisticColumn {
   void Take(Evaluation evaluation);
   // Prepares the next step, or finds that none is needed.
   void BeginSearch();
-  void SetDirection(const Eigen::ArrayXd& inverse_preconditioner);
-  Eigen::ArrayXd InversePreconditioner() const;
+  void SetDirection();
+  // The first guess of the inverse Hessian times a vector.
+  Eigen::VectorXd Precondition(const Eigen::VectorXd& gradient) const;
 
   const LogisticDesign* design_;
   Eigen::VectorXf classes_;  // padded with zeros
@@ -113,6 +147,7 @@ class LogisticColumn {
   LogisticPrecision precision_ = LogisticPrecision::kFast;
   double penalty_ = 0.0;
   std::vector<Pair> pairs_;  // oldest first
+  std::optional<LogisticHessian> hessian_;
   bool converged_ = false;
   int num_evaluations_ = 0;
   // The search under way.
