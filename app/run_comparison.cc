@@ -1,7 +1,6 @@
 #include "app/run_comparison.h"
 
 #include <algorithm>
-#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <map>
 #include <set>
@@ -13,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "base/distributions.h"
 #include "base/file.h"
 #include "base/nan.h"
 #include "base/status.h"
@@ -63,9 +63,8 @@ std::map<LineKey, const SummaryLine*> ByKey(const Summary& summary) {
 }
 
 double StandardError(const Interval& interval, int64_t num_animals) {
-  const boost::math::students_t distribution(static_cast<double>(num_animals - 1));
   return (interval.high - interval.low) / 2.0 /
-         boost::math::quantile(distribution, 0.5 + kCoverage / 2.0);
+         StudentTQuantile(static_cast<double>(num_animals - 1), 0.5 + kCoverage / 2.0);
 }
 
 Interval DifferenceOf(const SummaryLine& first, const SummaryLine& second) {
@@ -73,9 +72,9 @@ Interval DifferenceOf(const SummaryLine& first, const SummaryLine& second) {
   if (std::isnan(first.r2.low) || std::isnan(second.r2.low)) return difference;
   const double error = std::hypot(StandardError(first.r2, first.num_animals),
                                   StandardError(second.r2, second.num_animals));
-  const boost::math::students_t distribution(
-      static_cast<double>(std::min(first.num_animals, second.num_animals) - 1));
-  const double half = error * boost::math::quantile(distribution, 0.5 + kCoverage / 2.0);
+  const auto freedom =
+      static_cast<double>(std::min(first.num_animals, second.num_animals) - 1);
+  const double half = error * StudentTQuantile(freedom, 0.5 + kCoverage / 2.0);
   difference.low = difference.mean - half;
   difference.high = difference.mean + half;
   return difference;

@@ -6,7 +6,8 @@ include(CMakePackageConfigHelpers)
 
 # What iat::similarity is made of. Headers lie below include/iat and include each
 # other as they do here.
-set(iat_exported iat_codegen iat_blas iat_base iat_score_table iat_activation_file)
+set(iat_exported iat_codegen iat_blas iat_base iat_distributions iat_score_table
+  iat_activation_file)
 get_property(similarity_targets DIRECTORY ${PROJECT_SOURCE_DIR}/similarity
   PROPERTY BUILDSYSTEM_TARGETS)
 list(FILTER similarity_targets INCLUDE REGEX "^iat_similarity")

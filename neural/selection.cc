@@ -1,17 +1,16 @@
 #include "neural/selection.h"
 
 #include <algorithm>
-#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "base/distributions.h"
 #include "base/nan.h"
 #include "base/status.h"
 
 namespace iat {
-namespace {}  // namespace
 
 void SelectionRecord::Add(const std::string& step, const std::string& animal,
                           const std::string& area, int64_t kept, int64_t dropped) {
@@ -127,8 +126,7 @@ double WelchP(const std::vector<double>& a, const std::vector<double>& b) {
                          (error_a * error_a / static_cast<double>(a.size() - 1) +
                           error_b * error_b / static_cast<double>(b.size() - 1));
   if (!std::isfinite(t) || !(freedom > 0.0) || !std::isfinite(freedom)) return kNaN;
-  return 2.0 * boost::math::cdf(boost::math::complement(
-                   boost::math::students_t_distribution<double>(freedom), std::abs(t)));
+  return StudentTTwoSided(freedom, t);
 }
 
 void KeepNeurons(const std::vector<bool>& keep, Recording& recording) {

@@ -2,10 +2,10 @@
 
 #include <Eigen/Cholesky>
 #include <algorithm>
-#include <boost/math/special_functions/erf.hpp>
 #include <cmath>
 #include <numbers>
 
+#include "base/distributions.h"
 #include "similarity/linear_algebra.h"
 #include "similarity/normal_tail.h"
 
@@ -22,7 +22,7 @@ constexpr double kShrinkage = 0.1;
 NormalMoments MomentsBeforeRelu(double share_active, double mean_response) {
   // P(active) = Phi(a), E[response] = deviation (a Phi(a) + phi(a)), mean = a deviation.
   const double share = std::clamp(share_active, 1e-6, 1.0 - 1e-6);
-  const double a = -std::numbers::sqrt2 * boost::math::erfc_inv(2.0 * share);
+  const double a = -std::numbers::sqrt2 * InverseErfc(2.0 * share);
   const double deviation = mean_response / (a * share + NormalDensity(a));
   return {a * deviation, deviation};
 }

@@ -1,13 +1,15 @@
 #include "similarity/curve_fit.h"
 
+#include <math.h>  // before pchip.hpp, which calls isnan without std::
+
 #include <Eigen/Dense>
 #include <algorithm>
-#include <boost/math/distributions/fisher_f.hpp>
 #include <boost/math/interpolators/pchip.hpp>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/distributions.h"
 #include "base/status.h"
 #include "similarity/jackknife.h"
 #include "similarity/scanned_minimum.h"
@@ -101,8 +103,7 @@ absl::Status CheckRises(const Columns& columns, double rise, double squares,
   const double more = num_parameters - 1.0, freedom = n - num_parameters;
   const double ratio = (ConstantSquares(columns) - squares) / more / (squares / freedom);
   if (!std::isfinite(ratio)) return absl::OkStatus();  // no residual at all
-  const boost::math::fisher_f distribution(more, freedom);
-  const double chance = boost::math::cdf(complement(distribution, std::max(ratio, 0.0)));
+  const double chance = FisherFUpperTail(more, freedom, std::max(ratio, 0.0));
   if (chance < kChance) return absl::OkStatus();
   return Refuse(absl::StrFormat(
       "flat: the curve fits no better than a constant (F test, p = %.2f)", chance));

@@ -1,8 +1,9 @@
 #include "similarity/jackknife.h"
 
-#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <limits>
+
+#include "base/distributions.h"
 
 namespace iat {
 
@@ -30,9 +31,9 @@ Interval TInterval(double estimate, const SampleVariance& variance, double confi
   if (std::isnan(variance.variance)) {
     return {estimate, variance.variance, variance.variance};
   }
-  const boost::math::students_t distribution(variance.degrees_of_freedom);
-  const double half = boost::math::quantile(distribution, 0.5 + confidence / 2.0) *
-                      std::sqrt(variance.variance);
+  const double half =
+      StudentTQuantile(variance.degrees_of_freedom, 0.5 + confidence / 2.0) *
+      std::sqrt(variance.variance);
   return {estimate, estimate - half, estimate + half};
 }
 
