@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "base/config.h"
 #include "base/file.h"
+#include "base/json_text.h"
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "base/status.h"
@@ -44,7 +45,7 @@ std::string ListJson() {
                                {"direction", DirectionName(info.direction)},
                                {"symmetric", info.symmetric}});
   }
-  return json.dump(2) + "\n";
+  return JsonText(json) + "\n";
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -13,6 +12,7 @@
 #include "app/pipeline.h"
 #include "base/file.h"
 #include "base/fingerprint.h"
+#include "base/json_text.h"
 #include "base/progress.h"
 #include "base/random.h"
 #include "base/status.h"
@@ -183,7 +183,7 @@ std::string ProbeJson(const CsvTable& table) {
       }
     }
   }
-  return json.dump(2) + "\n";
+  return JsonText(json) + "\n";
 }
 
 ProbeJob Pipeline::MakeProbeJob(const Animal& animal, const PackedSet& images) const {

@@ -15,6 +15,7 @@
 #include "app/pipeline.h"
 #include "app/provenance.h"
 #include "base/csv.h"
+#include "base/json_text.h"
 #include "base/progress.h"
 #include "base/rank.h"
 #include "base/status.h"
@@ -189,7 +190,7 @@ absl::Status Pipeline::PrintSummary(bool json, bool with_verdicts) const {
     if (with_verdicts) {
       all["verdicts"] = nlohmann::ordered_json::parse(VerdictJson(verdicts));
     }
-    std::printf("%s\n", all.dump(2).c_str());
+    std::printf("%s\n", JsonText(all).c_str());
     return absl::OkStatus();
   }
   std::printf("%s\n", SummaryText(summary).c_str());
@@ -335,7 +336,7 @@ absl::Status Pipeline::WriteProvenance() {
   json["device"] = options_.device;
   json["stage_seconds"] = TotalSeconds();
   stage_seconds_.clear();
-  return WriteFileAtomically(folder_ / "provenance.json", json.dump(2) + "\n");
+  return WriteFileAtomically(folder_ / "provenance.json", JsonText(json) + "\n");
 }
 
 absl::Status Pipeline::Reproduce(bool json) {

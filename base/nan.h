@@ -1,6 +1,6 @@
 // NaN as the value of a number that is not there: a score without an estimate, a bound
 // without an interval, a trial that was not shown. Tables write it as an empty field,
-// JSON as null (base/number_json.h).
+// JSON as null (base/json_text.h).
 
 #ifndef IAT_BASE_NAN_H_
 #define IAT_BASE_NAN_H_

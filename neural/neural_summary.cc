@@ -3,15 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <tuple>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/json_text.h"
 #include "base/nan.h"
-#include "base/number_json.h"
 
 namespace iat {
 namespace {
@@ -327,7 +326,7 @@ std::string NeuralSummaryJson(const std::vector<NeuralSummaryLine>& lines) {
     json["active_share"] = NumberJson(line.active_share);
     all.push_back(std::move(json));
   }
-  return all.dump(2) + "\n";
+  return JsonText(all) + "\n";
 }
 
 }  // namespace iat

@@ -1,11 +1,10 @@
 #include "similarity/calibration_text.h"
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "base/number_json.h"
+#include "base/json_text.h"
 #include "similarity/saturation_json.h"
 
 namespace iat {
@@ -184,7 +183,7 @@ std::string CalibrationJson(const CalibrationReport& report) {
                      {"chosen", match.chosen}});
   }
   json["area_match"] = areas;
-  return json.dump(2) + "\n";
+  return JsonText(json) + "\n";
 }
 
 }  // namespace iat

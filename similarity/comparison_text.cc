@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/csv.h"
-#include "base/number_json.h"
+#include "base/json_text.h"
 #include "similarity/compare_arrays.h"
 
 namespace iat {
@@ -178,7 +177,7 @@ std::string ComparisonJson(const ArrayComparison& comparison) {
                                {"direction", DirectionName(info.direction)},
                                {"note", result.note}});
   }
-  return json.dump(2);
+  return JsonText(json);
 }
 
 std::string ComparisonUnitsCsv(const ArrayComparison& comparison) {

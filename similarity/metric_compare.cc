@@ -5,7 +5,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <nlohmann/json.hpp>
 #include <numeric>
 #include <set>
 #include <tuple>
@@ -19,8 +18,8 @@
 #include "base/activation_file.h"
 #include "base/csv.h"
 #include "base/file.h"
+#include "base/json_text.h"
 #include "base/nan.h"
-#include "base/number_json.h"
 #include "base/parallel.h"
 #include "base/status.h"
 #include "similarity/metric.h"
@@ -395,7 +394,7 @@ std::string MetricsJson(const std::vector<MetricLine>& lines) {
                    {"num_stimuli", line.num_stimuli},
                    {"num_undefined", line.num_undefined}});
   }
-  return all.dump(2) + "\n";
+  return JsonText(all) + "\n";
 }
 
 }  // namespace iat

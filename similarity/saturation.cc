@@ -1,12 +1,11 @@
 #include "similarity/saturation.h"
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/json_text.h"
 #include "base/nan.h"
-#include "base/number_json.h"
 #include "base/status.h"
 #include "similarity/jackknife.h"
 #include "similarity/saturation_json.h"
@@ -199,7 +198,7 @@ std::string SaturationJson(const std::vector<Saturation>& lines) {
                     {"no_interval_because", line.without_because},
                     {"paper", NumberJson(line.paper.value_or(kNaN))}});
   }
-  return json.dump(2);
+  return JsonText(json);
 }
 
 }  // namespace iat

@@ -2,15 +2,14 @@
 
 #include <cmath>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/json_text.h"
 #include "base/nan.h"
-#include "base/number_json.h"
 #include "base/status.h"
 
 namespace iat {
@@ -252,7 +251,7 @@ std::string ScopesJson(const std::vector<ScopeLine>& lines) {
     json["num_layer_targets"] = line.num_layer_targets;
     all.push_back(std::move(json));
   }
-  return all.dump(2) + "\n";
+  return JsonText(all) + "\n";
 }
 
 }  // namespace iat

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/json_text.h"
 
 namespace iat {
 namespace {
@@ -138,7 +138,7 @@ std::string SamplingSummaryJson(const std::vector<SamplingCurve>& curves) {
                               {"num_empty", curve.num_empty},
                               {"points", std::move(points)}});
   }
-  return json.dump(2);
+  return JsonText(json);
 }
 
 }  // namespace iat

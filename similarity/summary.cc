@@ -4,7 +4,6 @@
 #include <cmath>
 #include <functional>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <tuple>
@@ -12,8 +11,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/json_text.h"
 #include "base/nan.h"
-#include "base/number_json.h"
 
 namespace iat {
 namespace {
@@ -431,7 +430,7 @@ std::string SummaryJson(const Summary& summary) {
   const nlohmann::ordered_json json = {{"lines", std::move(lines)},
                                        {"differences", std::move(differences)},
                                        {"separability", std::move(separability)}};
-  return json.dump(2) + "\n";
+  return JsonText(json) + "\n";
 }
 
 }  // namespace iat

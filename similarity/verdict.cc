@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/json_text.h"
 #include "similarity/summary.h"
 
 namespace iat {
@@ -377,7 +377,7 @@ std::string VerdictJson(const std::vector<VerdictLine>& lines) {
                     {"reason", line.reason},
                     {"cases", cases}});
   }
-  return json.dump(2);
+  return JsonText(json);
 }
 
 }  // namespace iat
