@@ -1,11 +1,9 @@
 #include "app/doctor.h"
 
 #include <sys/statvfs.h>
-#include <torch/torch.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -17,6 +15,7 @@
 #include "app/provenance.h"
 #include "base/parallel.h"
 #include "base/terminal.h"
+#include "models/torch_device.h"
 #include "report/gnuplot.h"
 
 namespace iat {
@@ -24,23 +23,10 @@ namespace {
 
 using Level = Finding::Level;
 
-// LibTorch's own float32 product: what training runs on.
 double GigaflopsPerSecond(int threads) {
-  torch::set_num_threads(threads);
+  SetTorchThreads(threads);
   SetBlasThreads(threads);
-  constexpr int64_t kSize = 768;
-  const auto a = torch::ones({kSize, kSize});
-  auto product = torch::mm(a, a);  // warms up
-  const auto start = std::chrono::steady_clock::now();
-  double seconds = 0.0;
-  int count = 0;
-  while (seconds < 0.25) {
-    torch::mm_out(product, a, a);
-    ++count;
-    seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  }
-  return 2e-9 * kSize * kSize * kSize * count / seconds;
+  return TorchGigaflopsPerSecond();
 }
 
 // Distinct files of these names mapped into this process.
@@ -95,8 +81,6 @@ std::string BlasWarning() {
       "linux-gnu");
 }
 
-bool HasCuda() { return torch::cuda::is_available(); }
-
 std::vector<Finding> Examine(const std::string& folder) {
   std::vector<Finding> findings;
   for (const auto& [name, value] : GetProvenance().entries) {
@@ -127,7 +111,7 @@ std::vector<Finding> Examine(const std::string& folder) {
          slow ? "threads inside one product do not pay here; several workers with one "
                 "thread each (the default) do, if the cores are free"
               : ""});
-    torch::set_num_threads(1);
+    SetTorchThreads(1);
     SetBlasThreads(1);
   }
   for (const char* library : {"libopenblas", "libgomp"}) {
@@ -138,11 +122,11 @@ std::vector<Finding> Examine(const std::string& folder) {
                           "point CMAKE_PREFIX_PATH at one LibTorch and build again"});
     }
   }
+  const int num_devices = NumCudaDevices();
   findings.push_back(
       {Level::kFine,
-       absl::StrCat("CUDA: ", HasCuda()
-                                  ? absl::StrCat(torch::cuda::device_count(), " devices")
-                                  : "none, the processor is used"),
+       absl::StrCat("CUDA: ", num_devices > 0 ? absl::StrCat(num_devices, " devices")
+                                              : "none, the processor is used"),
        ""});
   const absl::Status gnuplot = FindGnuplot("gnuplot");
   findings.push_back(

@@ -26,9 +26,6 @@ bool Doctor(const std::string& folder);
 // The one warning worth giving before any long work: no OpenBLAS. "" when fine.
 std::string BlasWarning();
 
-// Whether LibTorch sees a CUDA device.
-bool HasCuda();
-
 }  // namespace iat
 
 #endif  // IAT_APP_DOCTOR_H_

@@ -1,9 +1,6 @@
 #include "app/estimate.h"
 
-#include <torch/torch.h>
-
 #include <algorithm>
-#include <chrono>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -12,16 +9,14 @@
 #include "app/pipeline.h"
 #include "base/progress.h"
 #include "base/status.h"
-#include "extraction/unit_selection.h"
-#include "training/objective.h"
+#include "extraction/animal_runner.h"
+#include "training/training_rate.h"
 
 namespace iat {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kTimedImages = 16;
-constexpr double kTimedSeconds = 0.5;
 constexpr int64_t kBytesPerValue = 4;  // float32
 
 // Free where `folder` is or would be made.
@@ -72,31 +67,6 @@ absl::StatusOr<int64_t> TrainedBytes(const ModelOptions& model,
   return weights * (1 + options.keep_last * (1 + state));
 }
 
-absl::StatusOr<int64_t> NumUnits(const ModelOptions& model,
-                                 const ExtractionOptions& options) {
-  IAT_ASSIGN_OR_RETURN(const auto network, CreateModel(model, /*init_seed=*/0));
-  // The deepest of the layers asked for.
-  std::string deepest;
-  for (const std::string& layer : network->layers()) {
-    if (std::find(options.layers.begin(), options.layers.end(), layer) !=
-        options.layers.end()) {
-      deepest = layer;
-    }
-  }
-  const auto chain = deepest.empty() ? std::nullopt : network->Chain(deepest);
-  if (!chain) return absl::UnimplementedError("the network is no chain of layers");
-  int64_t units = 0;
-  for (const LayerGeometry& layer : Geometry(*chain)) {
-    if (std::find(options.layers.begin(), options.layers.end(), layer.layer) ==
-        options.layers.end()) {
-      continue;
-    }
-    IAT_ASSIGN_OR_RETURN(const UnitCoordinates selected, SelectUnits(layer, options));
-    units += static_cast<int64_t>(selected.channel.size());
-  }
-  return units;
-}
-
 int64_t ActivationBytes(int64_t num_stimuli, int64_t num_units,
                         const ExtractionOptions& options) {
   if (!options.StoresActivations()) return 0;
@@ -106,60 +76,6 @@ int64_t ActivationBytes(int64_t num_stimuli, int64_t num_units,
 
 int64_t ImagesSeen(const TrainingOptions& options, int64_t num_training_images) {
   return options.epochs * (num_training_images / options.batch_size) * options.batch_size;
-}
-
-absl::StatusOr<TrainingRate> MeasureTrainingRate(const ModelOptions& model,
-                                                 const TrainingOptions& options,
-                                                 int64_t num_training_images,
-                                                 const std::string& device) {
-  IAT_ASSIGN_OR_RETURN(const auto network, CreateModel(model, /*init_seed=*/0));
-  IAT_ASSIGN_OR_RETURN(
-      const auto objective,
-      CreateObjective(options.objective, {.model = *network,
-                                          .model_options = model,
-                                          .num_training_images = num_training_images,
-                                          .num_labels = 2}));
-  torch::set_num_threads(static_cast<int>(options.threads_per_model));
-  try {
-    const torch::Device at(device);
-    network->to(at);
-    objective->to(at);
-    const int64_t rows = int64_t{kTimedImages} * objective->num_views();
-    // Pictures that differ; which ones does not matter for the time.
-    const auto images = torch::arange(rows * 3 * kInputSide * kInputSide, at)
-                            .remainder(251)
-                            .to(torch::kFloat32)
-                            .div(125.0)
-                            .sub(1.0)
-                            .view({rows, 3, kInputSide, kInputSide});
-    const auto kind = torch::TensorOptions(torch::kInt64).device(at);
-    const TrainingBatch batch{.images = images,
-                              .indices = torch::arange(kTimedImages, kind),
-                              .labels = torch::arange(kTimedImages, kind).remainder(2)};
-    const auto step = [&] {
-      network->zero_grad(/*set_to_none=*/true);
-      objective->zero_grad(/*set_to_none=*/true);
-      const auto result = objective->Loss(*network, batch, TapContext{});
-      result.loss.backward();
-      // Waits for a GPU; reading the loss is what training does too.
-      return result.loss.item<float>();
-    };
-    network->train();
-    step();  // the first allocates
-    const auto start = std::chrono::steady_clock::now();
-    double seconds = 0.0;
-    int count = 0;
-    while (seconds < kTimedSeconds) {
-      step();
-      ++count;
-      seconds =
-          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    }
-    return TrainingRate{.images_per_second = count * kTimedImages / seconds,
-                        .batch = kTimedImages};
-  } catch (const std::exception& error) {
-    return absl::InternalError(error.what());
-  }
 }
 
 double TrainingSeconds(int64_t num_networks, int jobs, int64_t images_seen,

@@ -17,7 +17,7 @@
 
 #include "absl/status/statusor.h"
 #include "extraction/extraction_options.h"
-#include "models/vision_model.h"
+#include "models/model_options.h"
 #include "training/trainer.h"
 
 namespace iat {
@@ -32,25 +32,11 @@ absl::StatusOr<int64_t> WeightBytes(const ModelOptions& model);
 absl::StatusOr<int64_t> TrainedBytes(const ModelOptions& model,
                                      const TrainingOptions& options);
 
-// Units of one animal over all layers asked for. Unimplemented for a network that is no
-// chain; InvalidArgument for positions outside a map.
-absl::StatusOr<int64_t> NumUnits(const ModelOptions& model,
-                                 const ExtractionOptions& options);
 int64_t ActivationBytes(int64_t num_stimuli, int64_t num_units,
                         const ExtractionOptions& options);
 
 // Images that one network sees in all its epochs, whole batches, before views are made.
 int64_t ImagesSeen(const TrainingOptions& options, int64_t num_training_images);
-
-struct TrainingRate {
-  double images_per_second = 0.0;  // of one network, all views of an image included
-  int batch = 0;                   // images in the batch that was timed
-};
-// Takes about a second. The errors of CreateModel and CreateObjective.
-absl::StatusOr<TrainingRate> MeasureTrainingRate(const ModelOptions& model,
-                                                 const TrainingOptions& options,
-                                                 int64_t num_training_images,
-                                                 const std::string& device);
 
 // Networks are trained `jobs` at a time.
 double TrainingSeconds(int64_t num_networks, int jobs, int64_t images_seen,

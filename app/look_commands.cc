@@ -24,8 +24,8 @@
 #include "images/dead_leaves.h"
 #include "images/packed_set.h"
 #include "images/parametric.h"
-#include "models/safetensors.h"
-#include "models/vision_model.h"
+#include "models/model_options.h"
+#include "models/tensor_metadata.h"
 #include "report/look.h"
 
 namespace iat {

@@ -29,6 +29,7 @@
 #include "base/status.h"
 #include "base/terminal.h"
 #include "base/workers.h"
+#include "models/torch_device.h"
 
 namespace iat {
 namespace {
@@ -76,7 +77,7 @@ struct StageArguments {
 };
 
 absl::StatusOr<std::string> ResolveDevice(const std::string& name) {
-  const bool has_cuda = HasCuda();
+  const bool has_cuda = NumCudaDevices() > 0;
   if (name == "auto") return std::string(has_cuda ? "cuda" : "cpu");
   if (name == "cpu") return name;
   if (name != "cuda" && name.rfind("cuda:", 0) != 0) {

@@ -42,26 +42,20 @@ void AddNeuralCommands(CLI::App& app, std::function<void(const absl::Status&)> f
   const auto arguments = std::make_shared<ImportArguments>();
   CLI::App* neural = app.add_subcommand("neural", "recordings of animals: import");
   neural->require_subcommand(1);
-  CLI::App* import = neural->add_subcommand(
+  CLI::App* import_command = neural->add_subcommand(
       "import", "NWB files or arrays, by a description -> neural/NAME.nc");
-  import
+  import_command
       ->add_option("DESCRIPTION", arguments->description,
                    "e.g. configs/neural/antolik2016.toml")
       ->required();
-  import->add_option("--out", arguments->out, "neural/NAME.nc")->required();
-  import->add_option("--set", arguments->overrides, "replace one value: table.key=value")
+  import_command->add_option("--out", arguments->out, "neural/NAME.nc")->required();
+  import_command
+      ->add_option("--set", arguments->overrides, "replace one value: table.key=value")
       ->allow_extra_args(false);
-  import->add_option("--jobs", arguments->jobs, "neurons worked on at once")
+  import_command->add_option("--jobs", arguments->jobs, "neurons worked on at once")
       ->default_val(NumUsableCores())
       ->check(CLI::Range(1, 4096));
-  import->callback([arguments, finish] { finish(Import(*arguments));
-});
-}  // namespace iat
-
-absl::Status ShowRecording(const std::string& path) {
-  IAT_ASSIGN_OR_RETURN(const Recording recording, ReadRecording(path));
-  std::fputs(DescribeRecording(recording).c_str(), stdout);
-  return absl::OkStatus();
+  import_command->callback([arguments, finish] { finish(Import(*arguments)); });
 }
 
 }  // namespace iat

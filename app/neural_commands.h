@@ -4,7 +4,6 @@
 #define IAT_APP_NEURAL_COMMANDS_H_
 
 #include <functional>
-#include <string>
 
 #include "absl/status/status.h"
 
@@ -16,9 +15,6 @@ namespace iat {
 
 // Adds the command group; `finish` receives how the command ended.
 void AddNeuralCommands(CLI::App& app, std::function<void(const absl::Status&)> finish);
-
-// The recording in words, for iat show.
-absl::Status ShowRecording(const std::string& path);
 
 }  // namespace iat
 

@@ -129,4 +129,9 @@ absl::StatusOr<std::string> RecordingThatBrings(
   return std::string();
 }
 
+absl::StatusOr<std::string> RecordingText(const std::string& path) {
+  IAT_ASSIGN_OR_RETURN(const Recording recording, ReadRecording(path));
+  return DescribeRecording(recording);
+}
+
 }  // namespace iat

@@ -35,6 +35,9 @@ absl::StatusOr<std::string> RecordingThatBrings(
     const std::map<std::string, NeuralOptions>& recordings,
     const std::filesystem::path& folder, const std::filesystem::path& path);
 
+// What a recording's file holds, in words, for iat show.
+absl::StatusOr<std::string> RecordingText(const std::string& path);
+
 }  // namespace iat
 
 #endif  // IAT_APP_NEURAL_STAGE_H_

@@ -19,7 +19,7 @@
 #include "base/status.h"
 #include "base/workers.h"
 #include "images/pixel_pages.h"
-#include "training/quality.h"
+#include "training/embedding_spread.h"
 
 namespace iat {
 namespace {

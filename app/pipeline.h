@@ -25,7 +25,6 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "app/probe_commands.h"
 #include "app/run_config.h"
 #include "app/run_figure.h"
 #include "base/file.h"
@@ -38,6 +37,7 @@
 #include "similarity/metric_compare.h"
 #include "similarity/scope_compare.h"
 #include "similarity/verdict.h"
+#include "training/animal_probe.h"
 
 namespace iat {
 

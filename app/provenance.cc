@@ -1,7 +1,5 @@
 #include "app/provenance.h"
 
-#include <torch/version.h>
-
 #include <Eigen/Core>
 #include <ctime>
 #include <fstream>
@@ -13,6 +11,7 @@
 #include "base/netcdf.h"
 #include "base/parallel.h"
 #include "base/version.h"
+#include "models/torch_device.h"
 
 namespace iat {
 
@@ -43,7 +42,7 @@ Provenance GetProvenance() {
   return {{{"iat", std::string(Version())},
            {"revision", std::string(Revision())},
            {"compiler", std::string(Compiler())},
-           {"LibTorch", TORCH_VERSION},
+           {"LibTorch", TorchVersion()},
            {"OpenCV", CV_VERSION},
            {"Eigen", absl::StrCat(EIGEN_WORLD_VERSION, ".", EIGEN_MAJOR_VERSION, ".",
                                   EIGEN_MINOR_VERSION)},

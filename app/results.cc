@@ -25,8 +25,8 @@
 #include "similarity/compare.h"
 #include "similarity/predictions.h"
 #include "similarity/summary.h"
-#include "training/evaluation_images.h"
-#include "training/quality.h"
+#include "training/embedding_spread.h"
+#include "training/held_out.h"
 
 namespace iat {
 namespace {

@@ -15,7 +15,7 @@
 #include "base/reference.h"
 #include "extraction/extract.h"
 #include "images/image_source.h"
-#include "models/vision_model.h"
+#include "models/model_options.h"
 #include "neural/consistency.h"
 #include "report/figure1.h"
 #include "similarity/calibrate_run.h"
@@ -24,7 +24,7 @@
 #include "similarity/scope_compare.h"
 #include "similarity/subsample.h"
 #include "similarity/verdict.h"
-#include "training/linear_probe.h"
+#include "training/probe_options.h"
 #include "training/trainer.h"
 
 namespace iat {

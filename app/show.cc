@@ -1,7 +1,5 @@
 #include "app/show.h"
 
-#include <torch/types.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -13,14 +11,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "app/neural_commands.h"
+#include "app/neural_stage.h"
 #include "base/activation_file.h"
 #include "base/file.h"
 #include "base/netcdf.h"
 #include "base/score_table.h"
 #include "base/status.h"
 #include "images/contact_sheet.h"
-#include "models/safetensors.h"
+#include "models/tensor_metadata.h"
 #include "similarity/r2.h"
 
 namespace iat {
@@ -124,19 +122,9 @@ bool IsRecording(const std::string& path) {
          file->TextAttribute(NC_GLOBAL, "title").value_or("") == "iat recording";
 }
 
-absl::Status ShowTensors(const std::string& path) {
-  IAT_ASSIGN_OR_RETURN(const TensorFile file, ReadTensors(path));
-  int64_t total = 0;
-  for (const auto& [name, tensor] : file.tensors) total += tensor.numel();
-  std::printf("%zu tensors, %lld values\n", file.tensors.size(),
-              static_cast<long long>(total));
-  for (const auto& [key, value] : file.metadata) {
-    if (key != "metrics") std::printf("%s: %s\n", key.c_str(), value.c_str());
-  }
-  for (const auto& [name, tensor] : file.tensors) {
-    std::printf("  %-36s %s\n", name.c_str(),
-                absl::StrJoin(tensor.sizes().vec(), " x ").c_str());
-  }
+absl::Status ShowRecording(const std::string& path) {
+  IAT_ASSIGN_OR_RETURN(const std::string text, RecordingText(path));
+  std::fputs(text.c_str(), stdout);
   return absl::OkStatus();
 }
 
@@ -178,7 +166,11 @@ absl::Status Show(const std::string& path) {
   if (absl::EndsWith(path, ".nc")) {
     return IsRecording(path) ? ShowRecording(path) : ShowActivations(path);
   }
-  if (absl::EndsWith(path, ".safetensors")) return ShowTensors(path);
+  if (absl::EndsWith(path, ".safetensors")) {
+    IAT_ASSIGN_OR_RETURN(const std::string text, DescribeTensors(path));
+    std::fputs(text.c_str(), stdout);
+    return absl::OkStatus();
+  }
   if (absl::EndsWith(path, ".csv")) return ShowScores(path);
   return absl::InvalidArgumentError(absl::StrCat(
       path,

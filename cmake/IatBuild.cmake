@@ -54,9 +54,20 @@ if(IAT_SANITIZE)
   target_link_options(iat_codegen INTERFACE -fsanitize=address,undefined)
 endif()
 
+# Lets the sources of a target include LibTorch (models/torch.h). Private: who includes it
+# says so. Its templates cost 20 s a source, so the sources are compiled together.
+function(iat_use_torch TARGET)
+  target_link_libraries(${TARGET} PRIVATE iat_torch)
+  set_target_properties(${TARGET} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 0)
+  # To precompile it takes a minute, more than a cold build gets back from its few targets.
+  if(NOT IAT_UNITY)
+    target_precompile_headers(${TARGET} REUSE_FROM iat_torch_pch)
+  endif()
+endfunction()
+
 # iat_library(NAME base_random SRCS random.h random.cc DEPS ... PRIVATE_DEPS ...
 #             [TORCH] [SEPARATE])
-# TORCH: its sources include LibTorch and use the shared precompiled header.
+# TORCH: its sources include LibTorch (iat_use_torch).
 # SEPARATE: never compiled together (IAT_UNITY), for sources whose file-local names agree.
 function(iat_library)
   cmake_parse_arguments(ARG "TORCH;SEPARATE" "NAME" "SRCS;DEPS;PRIVATE_DEPS" ${ARGN})
@@ -72,10 +83,7 @@ function(iat_library)
       BASE_DIRS ${PROJECT_SOURCE_DIR} FILES ${headers})
     set_target_properties(iat_${ARG_NAME} PROPERTIES EXPORT_NAME ${ARG_NAME})
     if(ARG_TORCH)
-      target_link_libraries(iat_${ARG_NAME} PUBLIC iat_torch)
-      target_precompile_headers(iat_${ARG_NAME} REUSE_FROM iat_torch_pch)
-      # Even precompiled, LibTorch's templates cost 10 s a source.
-      set_target_properties(iat_${ARG_NAME} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 0)
+      iat_use_torch(iat_${ARG_NAME})
     else()
       target_precompile_headers(iat_${ARG_NAME} REUSE_FROM iat_common_pch)
       list(LENGTH sources num_sources)
@@ -99,9 +107,7 @@ function(iat_test)
   target_link_libraries(${ARG_NAME} PRIVATE iat_codegen iat_warnings ${ARG_DEPS}
     GTest::gmock GTest::gtest_main)
   if(ARG_TORCH)
-    target_link_libraries(${ARG_NAME} PRIVATE iat_torch)
-    target_precompile_headers(${ARG_NAME} REUSE_FROM iat_torch_pch)
-    set_target_properties(${ARG_NAME} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 0)
+    iat_use_torch(${ARG_NAME})
   else()
     target_precompile_headers(${ARG_NAME} REUSE_FROM iat_test_pch)
   endif()

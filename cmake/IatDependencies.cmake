@@ -40,8 +40,8 @@ target_link_libraries(iat_torch INTERFACE ${TORCH_LIBRARIES})
 separate_arguments(iat_torch_flags UNIX_COMMAND "${TORCH_CXX_FLAGS}")
 target_compile_options(iat_torch INTERFACE ${iat_torch_flags})
 
-# Precompiled headers, shared by all targets of a kind: parsing torch/torch.h takes 20 s
-# and more a source, Eigen with Abseil 3 s, GoogleMock 2 s.
+# Precompiled headers, shared by all targets of a kind: reading LibTorch's headers takes
+# 15 s and more a source, Eigen with Abseil 3 s, GoogleMock 2 s.
 set(IAT_COMMON_HEADERS
   <algorithm> <cmath> <filesystem> <functional> <limits> <map> <memory> <optional> <set>
   <string> <utility> <vector> <Eigen/Dense> <absl/status/statusor.h>
@@ -56,7 +56,11 @@ function(iat_precompiled NAME)
   target_link_libraries(iat_${NAME} PUBLIC iat_codegen ${ARG_DEPS} PRIVATE iat_warnings)
   target_precompile_headers(iat_${NAME} PRIVATE ${ARG_HEADERS})
 endfunction()
-iat_precompiled(torch_pch HEADERS <torch/torch.h> DEPS iat_torch)
+# In brackets: with the folder's name in it, ccache could not share it between checkouts.
+if(NOT IAT_UNITY)
+  iat_precompiled(torch_pch HEADERS <models/torch.h> ${IAT_COMMON_HEADERS}
+    DEPS iat_torch Eigen3::Eigen absl::statusor absl::str_format)
+endif()
 iat_precompiled(common_pch HEADERS ${IAT_COMMON_HEADERS}
   DEPS Eigen3::Eigen absl::statusor absl::str_format)
 

@@ -1,7 +1,5 @@
 #include "extraction/animal_runner.h"
 
-#include <torch/torch.h>
-
 #include <algorithm>
 #include <array>
 
@@ -9,17 +7,17 @@
 #include "absl/strings/str_join.h"
 #include "base/status.h"
 #include "images/image.h"
-#include "models/safetensors.h"
-#include "models/vision_model.h"
+#include "models/model_options.h"
+#include "models/network.h"
 
 namespace iat {
 namespace {
 
 constexpr int64_t kPixels = int64_t{kInputSide} * kInputSide;
 
-absl::Status CheckLayers(const VisionModel& model, const ModelOptions& options,
+absl::Status CheckLayers(const Network& network, const ModelOptions& options,
                          const ExtractionOptions& extraction) {
-  const std::vector<std::string> layers = model.layers();
+  const std::vector<std::string> layers = network.layers();
   for (const std::string& layer : extraction.layers) {
     if (std::find(layers.begin(), layers.end(), layer) != layers.end()) continue;
     return absl::InvalidArgumentError(
@@ -29,47 +27,24 @@ absl::Status CheckLayers(const VisionModel& model, const ModelOptions& options,
   return absl::OkStatus();
 }
 
-std::string DeepestLayer(const VisionModel& model, const ExtractionOptions& extraction) {
+std::string DeepestLayer(const Network& network, const ExtractionOptions& extraction) {
   std::string deepest;
-  for (const std::string& layer : model.layers()) {
+  for (const std::string& layer : network.layers()) {
     const auto& wanted = extraction.layers;
     if (std::find(wanted.begin(), wanted.end(), layer) != wanted.end()) deepest = layer;
   }
   return deepest;
 }
 
-std::vector<Tap> BothStages(const std::vector<std::string>& layers) {
-  std::vector<Tap> taps;
-  for (const std::string& layer : layers) {
-    taps.push_back({layer, Stage::kPreRelu});
-    taps.push_back({layer, Stage::kPostRelu});
-  }
-  return taps;
-}
-
-// Sizes alone, from a black image: for networks that are no chain.
-std::vector<LayerGeometry> ProbedGeometry(VisionModel& model,
-                                          const std::vector<std::string>& layers) {
-  const torch::NoGradGuard no_grad;
-  TapRecorder recorder(BothStages(layers));
-  model.Forward(torch::zeros({1, 3, kInputSide, kInputSide}), {.recorder = &recorder});
-  std::vector<LayerGeometry> geometry;
-  for (const std::string& layer : layers) {
-    const torch::Tensor& map = recorder.Get({layer, Stage::kPreRelu});
-    LayerGeometry entry;
-    entry.layer = layer;
-    entry.channels = map.size(1);
-    entry.side = map.dim() == 4 ? map.size(2) : 0;
-    geometry.push_back(std::move(entry));
-  }
-  return geometry;
-}
-
 absl::StatusOr<std::vector<LayerUnits>> SelectLayers(
-    VisionModel& model, const std::optional<InferenceChain>& chain,
+    Network& network, const std::optional<InferenceChain>& chain,
     const ExtractionOptions& options) {
-  const std::vector<LayerGeometry> geometry =
-      chain ? Geometry(*chain) : ProbedGeometry(model, options.layers);
+  std::vector<LayerGeometry> geometry;
+  if (chain) {
+    geometry = Geometry(*chain);
+  } else {
+    IAT_ASSIGN_OR_RETURN(geometry, network.Probe(options.layers, kInputSide));
+  }
   std::vector<LayerUnits> layers;
   for (const std::string& name : options.layers) {
     const auto found = std::find_if(geometry.begin(), geometry.end(),
@@ -83,13 +58,10 @@ absl::StatusOr<std::vector<LayerUnits>> SelectLayers(
   return layers;
 }
 
-absl::StatusOr<std::shared_ptr<VisionModel>> LoadNetwork(
-    const ModelOptions& model, const std::filesystem::path& weights) {
-  IAT_ASSIGN_OR_RETURN(auto network, CreateModel(model, /*init_seed=*/0));
-  IAT_ASSIGN_OR_RETURN(const TensorFile file, ReadTensors(weights));
-  IAT_RETURN_IF_ERROR(LoadStateDict(*network, file.tensors, weights.string()));
-  network->eval();
-  return network;
+std::vector<UnitRequest> RequestsOf(const std::vector<LayerUnits>& layers) {
+  std::vector<UnitRequest> requests;
+  for (const LayerUnits& layer : layers) requests.push_back({layer.layer, layer.units});
+  return requests;
 }
 
 class EngineRunner : public AnimalRunner {
@@ -137,93 +109,71 @@ class EngineRunner : public AnimalRunner {
 
 class ForwardRunner : public AnimalRunner {
  public:
-  ForwardRunner(std::vector<LayerUnits> layers, std::shared_ptr<VisionModel> model,
-                const std::string& device, int64_t batch_size)
+  ForwardRunner(std::vector<LayerUnits> layers, std::unique_ptr<Network> network,
+                int64_t batch_size)
       : AnimalRunner(std::move(layers)),
-        model_(std::move(model)),
-        device_(device),
-        batch_size_(batch_size) {
-    model_->to(device_);
-  }
+        network_(std::move(network)),
+        requests_(RequestsOf(layers_)),
+        images_(static_cast<size_t>(batch_size * 3 * kPixels)) {}
 
   absl::Status Run(const std::vector<const uint8_t*>& pixels,
                    std::vector<UnitResponses>& responses) override {
-    const torch::NoGradGuard no_grad;
-    std::vector<std::string> names;
-    for (const LayerUnits& layer : layers_) names.push_back(layer.layer);
-    TapRecorder recorder(BothStages(names));
-    auto images = torch::zeros({batch_size_, 3, kInputSide, kInputSide});
+    std::fill(images_.begin(), images_.end(), 0.0f);
     for (size_t i = 0; i < pixels.size(); ++i) {
-      NormalizeInto(pixels[i], kInputSide, kInputSide,
-                    images[static_cast<int64_t>(i)].data_ptr<float>());
+      NormalizeInto(pixels[i], kInputSide, kInputSide, &images_[i * 3 * kPixels]);
     }
-    try {
-      model_->Forward(images.to(device_), {.recorder = &recorder});
-      responses.resize(layers_.size());
-      for (size_t l = 0; l < layers_.size(); ++l) {
-        responses[l].pre = Take(recorder.Get({names[l], Stage::kPreRelu}), layers_[l]);
-        responses[l].post = Take(recorder.Get({names[l], Stage::kPostRelu}), layers_[l]);
-      }
-    } catch (const c10::Error& error) {
-      return absl::InternalError(error.what_without_backtrace());
-    }
-    return absl::OkStatus();
+    return network_->Forward(images_, kInputSide, requests_, responses);
   }
 
  private:
-  // Chosen on the device, so that a hypercolumn does not move whole maps.
-  ActivationMatrix Take(const torch::Tensor& values, const LayerUnits& layer) const {
-    const int64_t n = static_cast<int64_t>(layer.units.channel.size());
-    auto places = torch::empty({n}, torch::kInt64);
-    for (int64_t u = 0; u < n; ++u) {
-      int64_t place = layer.units.channel[u];
-      if (values.dim() == 4) {
-        place = (place * values.size(2) + layer.units.row[u]) * values.size(3) +
-                layer.units.column[u];
-      }
-      places.data_ptr<int64_t>()[u] = place;
-    }
-    const auto taken = values.flatten(1)
-                           .index_select(1, places.to(device_))
-                           .to(torch::kCPU)
-                           .contiguous();
-    return Eigen::Map<const ActivationMatrix>(taken.data_ptr<float>(), taken.size(0), n);
-  }
-
-  std::shared_ptr<VisionModel> model_;
-  torch::Device device_;
-  int64_t batch_size_;
+  std::unique_ptr<Network> network_;
+  std::vector<UnitRequest> requests_;
+  std::vector<float> images_;
 };
 
 }  // namespace
 
 absl::StatusOr<std::optional<InferenceChain>> AnimalRunner::LoadChain(
     const ModelOptions& model, const std::filesystem::path& weights) {
-  IAT_ASSIGN_OR_RETURN(const auto network, LoadNetwork(model, weights));
+  IAT_ASSIGN_OR_RETURN(const auto network, Network::Load(model, weights));
   return network->Chain(network->layers().front());
 }
 
 absl::StatusOr<std::unique_ptr<AnimalRunner>> AnimalRunner::Load(
     const ModelOptions& model, const std::filesystem::path& weights,
     const ExtractionOptions& options, const std::string& device) {
-  try {
-    IAT_ASSIGN_OR_RETURN(const auto network, LoadNetwork(model, weights));
-    IAT_RETURN_IF_ERROR(CheckLayers(*network, model, options));
-    const auto chain = network->Chain(DeepestLayer(*network, options));
-    IAT_ASSIGN_OR_RETURN(std::vector<LayerUnits> layers,
-                         SelectLayers(*network, chain, options));
-    if (!chain || torch::Device(device).type() != torch::kCPU) {
-      return std::make_unique<ForwardRunner>(std::move(layers), network, device,
-                                             options.batch_size);
-    }
-    std::vector<UnitRequest> requests;
-    for (const LayerUnits& layer : layers) requests.push_back({layer.layer, layer.units});
-    IAT_ASSIGN_OR_RETURN(InferenceEngine engine,
-                         InferenceEngine::Create(*chain, requests, options.batch_size));
-    return std::make_unique<EngineRunner>(std::move(layers), std::move(engine));
-  } catch (const c10::Error& error) {
-    return absl::InternalError(error.what_without_backtrace());
+  IAT_ASSIGN_OR_RETURN(auto network, Network::Load(model, weights));
+  IAT_RETURN_IF_ERROR(CheckLayers(*network, model, options));
+  const auto chain = network->Chain(DeepestLayer(*network, options));
+  IAT_ASSIGN_OR_RETURN(std::vector<LayerUnits> layers,
+                       SelectLayers(*network, chain, options));
+  IAT_RETURN_IF_ERROR(network->MoveTo(device));
+  if (!chain || !network->is_on_cpu()) {
+    return std::make_unique<ForwardRunner>(std::move(layers), std::move(network),
+                                           options.batch_size);
   }
+  IAT_ASSIGN_OR_RETURN(
+      InferenceEngine engine,
+      InferenceEngine::Create(*chain, RequestsOf(layers), options.batch_size));
+  return std::make_unique<EngineRunner>(std::move(layers), std::move(engine));
+}
+
+absl::StatusOr<int64_t> NumUnits(const ModelOptions& model,
+                                 const ExtractionOptions& options) {
+  IAT_ASSIGN_OR_RETURN(const auto network, Network::Create(model));
+  const std::string deepest = DeepestLayer(*network, options);
+  const auto chain = deepest.empty() ? std::nullopt : network->Chain(deepest);
+  if (!chain) return absl::UnimplementedError("the network is no chain of layers");
+  int64_t units = 0;
+  for (const LayerGeometry& layer : Geometry(*chain)) {
+    if (std::find(options.layers.begin(), options.layers.end(), layer.layer) ==
+        options.layers.end()) {
+      continue;
+    }
+    IAT_ASSIGN_OR_RETURN(const UnitCoordinates selected, SelectUnits(layer, options));
+    units += static_cast<int64_t>(selected.channel.size());
+  }
+  return units;
 }
 
 }  // namespace iat

@@ -56,6 +56,11 @@ class AnimalRunner {
   std::vector<LayerUnits> layers_;
 };
 
+// Units of one animal over all layers asked for. Unimplemented for a network that is no
+// chain; InvalidArgument for positions outside a map.
+absl::StatusOr<int64_t> NumUnits(const ModelOptions& model,
+                                 const ExtractionOptions& options);
+
 }  // namespace iat
 
 #endif  // IAT_EXTRACTION_ANIMAL_RUNNER_H_

@@ -15,7 +15,7 @@
 #include "extraction/animal_runner.h"
 #include "extraction/parts.h"
 #include "images/pixel_pages.h"
-#include "models/safetensors.h"
+#include "models/tensor_metadata.h"
 
 namespace iat {
 namespace {

@@ -33,7 +33,7 @@
 #include "extraction/extraction_options.h"
 #include "extraction/shares.h"
 #include "images/packed_set.h"
-#include "models/vision_model.h"
+#include "models/model_options.h"
 
 namespace iat {
 

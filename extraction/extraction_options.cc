@@ -1,7 +1,7 @@
 #include "extraction/extraction_options.h"
 
 #include "absl/strings/str_cat.h"
-#include "models/vision_model.h"
+#include "models/model_options.h"
 
 namespace iat {
 

@@ -1,9 +1,9 @@
 #include "models/alexnet.h"
 
-#include <torch/torch.h>
-
 #include <algorithm>
 #include <cmath>
+
+#include "models/torch.h"
 
 namespace iat {
 namespace {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "base/file.h"
 #include "base/status.h"
@@ -240,6 +241,21 @@ absl::StatusOr<std::map<std::string, std::string>> ReadTensorMetadata(
   IAT_ASSIGN_OR_RETURN(const Header header,
                        ParseHeader(mapped.view(), mapped.size(), path.string()));
   return Metadata(header, path.string());
+}
+
+absl::StatusOr<std::string> DescribeTensors(const std::filesystem::path& path) {
+  IAT_ASSIGN_OR_RETURN(const TensorFile file, ReadTensors(path));
+  int64_t total = 0;
+  for (const auto& [name, tensor] : file.tensors) total += tensor.numel();
+  std::string text = absl::StrCat(file.tensors.size(), " tensors, ", total, " values\n");
+  for (const auto& [key, value] : file.metadata) {
+    if (key != "metrics") absl::StrAppend(&text, key, ": ", value, "\n");
+  }
+  for (const auto& [name, tensor] : file.tensors) {
+    absl::StrAppendFormat(&text, "  %-36s %s\n", name,
+                          absl::StrJoin(tensor.sizes().vec(), " x "));
+  }
+  return text;
 }
 
 }  // namespace iat

@@ -19,6 +19,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "models/tensor_metadata.h"
 
 namespace iat {
 
@@ -35,10 +36,6 @@ absl::Status WriteTensors(const std::filesystem::path& path, const TensorFile& f
 // DataLoss naming the file, the tensor and the sizes when it is truncated or
 // damaged; Unimplemented for a type this program does not use.
 absl::StatusOr<TensorFile> ReadTensors(const std::filesystem::path& path);
-
-// The metadata alone, without reading the values.
-absl::StatusOr<std::map<std::string, std::string>> ReadTensorMetadata(
-    const std::filesystem::path& path);
 
 }  // namespace iat
 

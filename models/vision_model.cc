@@ -1,7 +1,5 @@
 #include "models/vision_model.h"
 
-#include <torch/torch.h>
-
 #include <algorithm>
 #include <cmath>
 
@@ -11,6 +9,7 @@
 #include "base/csv.h"
 #include "base/status.h"
 #include "models/alexnet.h"
+#include "models/torch.h"
 
 namespace iat {
 namespace {

@@ -29,22 +29,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/activation_file.h"
-#include "base/options.h"
 #include "base/random.h"
 #include "models/inference.h"
+#include "models/model_options.h"
 
 namespace iat {
-
-// Config table [model].
-struct ModelOptions {
-  std::string architecture = "alexnet_bn";
-  // Multiplies every channel count and fully connected width.
-  double width = 1.0;
-
-  void Describe(OptionVisitor& visitor);
-  // "alexnet_bn width=0.25".
-  std::string Name() const;
-};
 
 // Keeps the taps it is asked for.
 class TapRecorder {
@@ -98,13 +87,6 @@ class VisionModel : public torch::nn::Module {
 // initialisation drawn from (init_seed, "init", parameter name).
 absl::StatusOr<std::shared_ptr<VisionModel>> CreateModel(const ModelOptions& options,
                                                          int64_t init_seed);
-std::vector<std::string> ArchitectureNames();
-// The layers of all architectures, each name once.
-std::vector<std::string> LayerNames();
-
-// Names and shapes of the architecture's parameters and buffers; NotFound as above.
-absl::StatusOr<std::map<std::string, std::vector<int64_t>>> StateShapes(
-    const ModelOptions& options);
 
 // PyTorch's default for convolutions, linear layers and batch norm: weights and
 // biases uniform in +-1/sqrt(fan_in), batch norm 1 and 0. For heads as well.

@@ -1,7 +1,5 @@
 #include "models/weight_import.h"
 
-#include <torch/torch.h>
-
 #include <algorithm>
 #include <optional>
 #include <tuple>
@@ -13,6 +11,7 @@
 #include "base/status.h"
 #include "models/safetensors.h"
 #include "models/state_dict_file.h"
+#include "models/torch.h"
 
 namespace iat {
 namespace {

@@ -1,8 +1,8 @@
 #include "training/autoencoder.h"
 
-#include <torch/torch.h>
-
 #include <algorithm>
+
+#include "models/torch.h"
 
 namespace iat {
 namespace {

@@ -1,8 +1,7 @@
 #include "training/barlow_twins.h"
 
-#include <torch/torch.h>
-
 #include "absl/strings/str_cat.h"
+#include "models/torch.h"
 #include "training/heads.h"
 
 namespace iat {

@@ -1,10 +1,9 @@
 #include "training/batches.h"
 
-#include <torch/torch.h>
-
 #include <algorithm>
 
 #include "base/random.h"
+#include "models/torch.h"
 
 namespace iat {
 

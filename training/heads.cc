@@ -1,6 +1,6 @@
 #include "training/heads.h"
 
-#include <torch/torch.h>
+#include "models/torch.h"
 
 namespace iat {
 

@@ -1,12 +1,11 @@
 #include "training/instance_recognition.h"
 
-#include <torch/torch.h>
-
 #include <algorithm>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
 #include "base/random.h"
+#include "models/torch.h"
 
 namespace iat {
 namespace {

@@ -1,7 +1,5 @@
 #include "training/linear_probe.h"
 
-#include <torch/torch.h>
-
 #include <algorithm>
 #include <cmath>
 #include <deque>
@@ -11,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "models/torch.h"
 
 namespace iat {
 namespace {

@@ -25,7 +25,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "base/options.h"
+#include "training/probe_options.h"
 
 namespace iat {
 
@@ -46,20 +46,6 @@ SoftmaxRegression FitSoftmaxRegression(const torch::Tensor& features,
                                        double l2_penalty, int max_iterations,
                                        const SoftmaxRegression* start = nullptr,
                                        double tolerance = kProbeTolerance);
-
-// Config table [probe].
-struct ProbeOptions {
-  std::vector<std::string> layers = {"fc7"};
-  std::string stage = "post_relu";
-  int64_t num_images = 5000;
-  double largest_penalty = 1.0;
-  double smallest_penalty = 1e-5;
-  int64_t num_penalties = 6;
-  int64_t max_iterations = 300;
-
-  void Describe(OptionVisitor& visitor);
-  absl::Status Validate() const;
-};
 
 struct ProbeResult {
   int64_t num_features = 0, num_images = 0, num_test_images = 0, num_correct = 0;

@@ -1,12 +1,11 @@
 #include "training/moco.h"
 
-#include <torch/torch.h>
-
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
 #include "base/random.h"
 #include "base/status.h"
+#include "models/torch.h"
 #include "training/heads.h"
 
 namespace iat {

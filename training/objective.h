@@ -23,15 +23,13 @@
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
-#include <any>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "base/options.h"
 #include "models/vision_model.h"
+#include "training/objective_options.h"
 #include "training/recipe.h"
 
 namespace iat {
@@ -78,43 +76,6 @@ struct ObjectiveSetup {
   int64_t init_seed = 0;  // the head's weights
   int64_t data_seed = 0;  // banks, queues, noise
 };
-
-// The config's training.objective and the tables of all objectives.
-class ObjectiveOptions {
- public:
-  std::string name = "instance_recognition";
-  // Describe visits the chosen objective's table only: what its weights depend on.
-  bool chosen_only = false;
-
-  // Of<SimClr>().temperature = 0.2
-  template <typename Class>
-  typename Class::Options& Of() {
-    std::any& table = tables_[Class::kName];
-    if (!table.has_value()) table = typename Class::Options{};
-    return std::any_cast<typename Class::Options&>(table);
-  }
-  template <typename Class>
-  typename Class::Options Get() const {
-    return ObjectiveOptions(*this).Of<Class>();
-  }
-
-  // The tables, not the name.
-  void Describe(OptionVisitor& visitor);
-
- private:
-  std::map<std::string, std::any> tables_;
-};
-
-// "instance_recognition", "simclr", ...
-std::vector<std::string> ObjectiveNames();
-
-// Both of a name that there is.
-TrainingRecipe RecipeOf(const std::string& objective);
-struct ObjectiveWords {
-  std::string title;      // "SimCLR"
-  std::string loss_name;  // "NT-Xent loss"
-};
-ObjectiveWords WordsOf(const std::string& objective);
 
 // NotFound naming the objectives there are; InvalidArgument when the setup does not
 // allow this one.

@@ -1,13 +1,11 @@
 #include "training/quality.h"
 
-#include <torch/torch.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
 
-#include "absl/strings/str_format.h"
+#include "models/torch.h"
 
 namespace iat {
 namespace {
@@ -77,16 +75,6 @@ EmbeddingSpread MeasureSpread(const torch::Tensor& embeddings) {
     spread.effective_rank = std::exp(-torch::xlogy(share, share).sum().item<double>());
   }
   return spread;
-}
-
-std::string CollapseMessage(const EmbeddingSpread& spread, const std::string& advice) {
-  // A point has lost its deviation, a line only its rank.
-  const std::string what = spread.deviation < kCollapsedDeviation
-                               ? "all images fall on nearly one point"
-                               : "all images fall on nearly one line";
-  return absl::StrFormat(
-      "the embedding has collapsed: %s (deviation %.3f, effective rank %.1f); %s", what,
-      spread.deviation, spread.effective_rank, advice);
 }
 
 }  // namespace iat

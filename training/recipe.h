@@ -8,7 +8,7 @@
 #include <cstdint>
 
 #include "images/augment.h"
-#include "training/optimizer.h"
+#include "training/optimizer_options.h"
 
 namespace iat {
 

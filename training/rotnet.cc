@@ -1,6 +1,6 @@
 #include "training/rotnet.h"
 
-#include <torch/torch.h>
+#include "models/torch.h"
 
 namespace iat {
 namespace {

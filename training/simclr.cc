@@ -1,11 +1,10 @@
 #include "training/simclr.h"
 
-#include <torch/torch.h>
-
 #include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "base/random.h"
+#include "models/torch.h"
 
 namespace iat {
 namespace {

@@ -1,7 +1,6 @@
 #include "training/simsiam.h"
 
-#include <torch/torch.h>
-
+#include "models/torch.h"
 #include "training/heads.h"
 
 namespace iat {

@@ -1,6 +1,6 @@
 #include "training/supervised.h"
 
-#include <torch/torch.h>
+#include "models/torch.h"
 
 namespace iat {
 

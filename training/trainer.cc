@@ -1,7 +1,5 @@
 #include "training/trainer.h"
 
-#include <torch/torch.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -19,6 +17,7 @@
 #include "base/status.h"
 #include "base/version.h"
 #include "models/safetensors.h"
+#include "models/torch.h"
 #include "models/weight_import.h"
 #include "training/batches.h"
 #include "training/checkpoint.h"

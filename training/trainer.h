@@ -27,10 +27,10 @@
 #include "base/options.h"
 #include "images/augment.h"
 #include "images/packed_set.h"
-#include "models/vision_model.h"
+#include "models/model_options.h"
 #include "training/metrics.h"
-#include "training/objective.h"
-#include "training/optimizer.h"
+#include "training/objective_options.h"
+#include "training/optimizer_options.h"
 
 namespace iat {
 

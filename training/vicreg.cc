@@ -1,7 +1,6 @@
 #include "training/vicreg.h"
 
-#include <torch/torch.h>
-
+#include "models/torch.h"
 #include "training/heads.h"
 
 namespace iat {

@@ -8,8 +8,6 @@
 //   extraction_benchmark make WIDTH WEIGHTS              writes weights with batch-norm
 //                                                        statistics of random images
 
-#include <torch/torch.h>
-
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -19,6 +17,7 @@
 #include "extraction/animal_runner.h"
 #include "images/packed_set.h"
 #include "models/safetensors.h"
+#include "models/torch.h"
 #include "models/vision_model.h"
 
 namespace iat {

@@ -7,12 +7,13 @@
 //   build/release/benchmarks/training/optimizer_benchmark
 
 #include <benchmark/benchmark.h>
-#include <torch/torch.h>
+#include <torch/optim.h>
 
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "models/torch.h"
 #include "training/optimizer.h"
 
 namespace iat {

@@ -8,7 +8,6 @@
 // threads, measured in the same process), share_of_peak, peak_memory_mb.
 
 #include <sys/resource.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <chrono>
@@ -20,6 +19,7 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "base/random.h"
+#include "models/torch.h"
 #include "models/vision_model.h"
 #include "training/objective.h"
 #include "training/optimizer.h"

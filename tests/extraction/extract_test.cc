@@ -2,13 +2,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <cmath>
 #include <map>
 
 #include "base/file.h"
 #include "models/safetensors.h"
+#include "models/torch.h"
+#include "models/vision_model.h"
 #include "tests/training/small_world.h"
 
 namespace iat {

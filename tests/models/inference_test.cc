@@ -2,10 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/autograd.h>
 
 #include <map>
 
+#include "models/torch.h"
 #include "models/vision_model.h"
 
 namespace iat {

@@ -1,8 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include "models/alexnet.h"
+#include "models/torch.h"
 #include "models/vision_model.h"
 
 namespace iat {

@@ -2,12 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 #include <unistd.h>
 
 #include <fstream>
 
 #include "base/file.h"
+#include "models/torch.h"
 
 namespace iat {
 namespace {

@@ -2,13 +2,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 #include <unistd.h>
 
 #include <fstream>
 
 #include "absl/strings/str_replace.h"
 #include "base/file.h"
+#include "models/torch.h"
 #include "models/zip_archive.h"
 #include "tests/models/golden_state_dicts.h"
 

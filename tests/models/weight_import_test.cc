@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -13,6 +12,7 @@
 #include "base/file.h"
 #include "models/safetensors.h"
 #include "models/state_dict_file.h"
+#include "models/torch.h"
 #include "tests/models/golden_state_dicts.h"
 
 namespace iat {

@@ -2,8 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
+#include "models/torch.h"
 #include "tests/training/objectives_world.h"
 #include "training/autoencoder.h"
 #include "training/rotnet.h"

@@ -1,11 +1,11 @@
 #include "training/batches.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <numeric>
 #include <set>
 
+#include "models/torch.h"
 #include "tests/training/small_world.h"
 
 namespace iat {

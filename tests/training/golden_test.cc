@@ -2,7 +2,6 @@
 // in float64 (tests/golden/training/make_losses.py).
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <cmath>
 #include <cstdlib>
@@ -10,6 +9,7 @@
 #include <map>
 #include <sstream>
 
+#include "models/torch.h"
 #include "models/vision_model.h"
 #include "training/autoencoder.h"
 #include "training/barlow_twins.h"

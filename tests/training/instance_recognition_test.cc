@@ -1,11 +1,11 @@
 #include "training/instance_recognition.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <cmath>
 
 #include "base/random.h"
+#include "models/torch.h"
 
 namespace iat {
 namespace {

@@ -1,10 +1,10 @@
 #include "training/moco.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <cmath>
 
+#include "models/torch.h"
 #include "tests/training/objectives_world.h"
 
 namespace iat {

@@ -2,11 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <set>
 
 #include "base/fingerprint.h"
+#include "models/torch.h"
 #include "tests/training/objectives_world.h"
 #include "training/barlow_twins.h"
 #include "training/heads.h"

@@ -4,10 +4,10 @@
 #define IAT_TESTS_TRAINING_OBJECTIVES_WORLD_H_
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <memory>
 
+#include "models/torch.h"
 #include "models/vision_model.h"
 #include "training/objective.h"
 

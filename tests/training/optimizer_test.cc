@@ -1,13 +1,15 @@
 #include "training/optimizer.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/optim.h>
 
 #include <cmath>
 #include <map>
 #include <numbers>
 #include <string>
 #include <vector>
+
+#include "models/torch.h"
 
 namespace iat {
 namespace {

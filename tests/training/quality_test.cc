@@ -1,9 +1,10 @@
 #include "training/quality.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <cmath>
+
+#include "models/torch.h"
 
 namespace iat {
 namespace {

@@ -1,10 +1,10 @@
 #include "training/simclr.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <cmath>
 
+#include "models/torch.h"
 #include "models/vision_model.h"
 
 namespace iat {

@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <cmath>
 #include <functional>
@@ -15,6 +14,7 @@
 #include "base/file.h"
 #include "base/random.h"
 #include "models/safetensors.h"
+#include "models/torch.h"
 #include "tests/training/small_world.h"
 #include "training/autoencoder.h"
 #include "training/barlow_twins.h"

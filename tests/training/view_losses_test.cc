@@ -1,10 +1,10 @@
 // SimSiam, Barlow Twins and VICReg: losses at inputs whose answer is known.
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <cmath>
 
+#include "models/torch.h"
 #include "tests/training/objectives_world.h"
 #include "training/barlow_twins.h"
 #include "training/simsiam.h"
