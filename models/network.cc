@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "base/status.h"
-#include "models/safetensors.h"
 #include "models/torch.h"
 #include "models/vision_model.h"
 
@@ -129,9 +128,7 @@ absl::StatusOr<std::unique_ptr<Network>> Network::Create(const ModelOptions& opt
 absl::StatusOr<std::unique_ptr<Network>> Network::Load(
     const ModelOptions& options, const std::filesystem::path& weights) {
   return Guarded([&]() -> absl::StatusOr<std::unique_ptr<Network>> {
-    IAT_ASSIGN_OR_RETURN(auto model, CreateModel(options, /*init_seed=*/0));
-    IAT_ASSIGN_OR_RETURN(const TensorFile file, ReadTensors(weights));
-    IAT_RETURN_IF_ERROR(LoadStateDict(*model, file.tensors, weights.string()));
+    IAT_ASSIGN_OR_RETURN(auto model, LoadModel(options, weights));
     return std::make_unique<TorchNetwork>(std::move(model));
   });
 }

@@ -9,6 +9,7 @@
 #include "base/csv.h"
 #include "base/status.h"
 #include "models/alexnet.h"
+#include "models/safetensors.h"
 #include "models/torch.h"
 
 namespace iat {
@@ -133,6 +134,16 @@ absl::StatusOr<std::shared_ptr<VisionModel>> CreateModel(const ModelOptions& opt
                        FindArchitecture(options.architecture));
   auto model = architecture->create(options.width);
   InitializeParameters(*model, init_seed, "model.");
+  return model;
+}
+
+absl::StatusOr<std::shared_ptr<VisionModel>> LoadModel(
+    const ModelOptions& options, const std::filesystem::path& weights) {
+  IAT_ASSIGN_OR_RETURN(const Architecture* architecture,
+                       FindArchitecture(options.architecture));
+  auto model = architecture->create(options.width);
+  IAT_ASSIGN_OR_RETURN(const TensorFile file, ReadTensors(weights));
+  IAT_RETURN_IF_ERROR(LoadStateDict(*model, file.tensors, weights.string()));
   return model;
 }
 

@@ -19,6 +19,7 @@
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -87,6 +88,12 @@ class VisionModel : public torch::nn::Module {
 // initialisation drawn from (init_seed, "init", parameter name).
 absl::StatusOr<std::shared_ptr<VisionModel>> CreateModel(const ModelOptions& options,
                                                          int64_t init_seed);
+
+// With the weights of a safetensors file, on the CPU; no initial ones are drawn, which
+// takes half a second for the 57 million of full width. NotFound as above;
+// InvalidArgument: weights that do not fit; DataLoss: a damaged file.
+absl::StatusOr<std::shared_ptr<VisionModel>> LoadModel(
+    const ModelOptions& options, const std::filesystem::path& weights);
 
 // PyTorch's default for convolutions, linear layers and batch norm: weights and
 // biases uniform in +-1/sqrt(fan_in), batch norm 1 and 0. For heads as well.

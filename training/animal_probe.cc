@@ -11,7 +11,6 @@
 #include "base/fingerprint.h"
 #include "base/random.h"
 #include "base/status.h"
-#include "models/safetensors.h"
 #include "models/vision_model.h"
 #include "training/evaluation_images.h"
 #include "training/held_out.h"
@@ -57,10 +56,8 @@ absl::Status Probe(const ProbeJob& job) {
         images.folder().string(), ": ", images.num_labels(),
         " labels; a linear probe needs images in at least 2 classes (subfolders)"));
   }
-  IAT_ASSIGN_OR_RETURN(const auto model, CreateModel(job.model, /*init_seed=*/0));
-  const fs::path path = job.folder / "weights.safetensors";
-  IAT_ASSIGN_OR_RETURN(const TensorFile weights, ReadTensors(path));
-  IAT_RETURN_IF_ERROR(LoadStateDict(*model, weights.tensors, path.string()));
+  IAT_ASSIGN_OR_RETURN(const auto model,
+                       LoadModel(job.model, job.folder / "weights.safetensors"));
   model->to(torch::Device(job.device));
   HeldOut rows = ChooseHeldOut(images, job.num_test_images);
   // The same images for every animal, in an order that mixes the classes.
