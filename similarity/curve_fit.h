@@ -17,9 +17,9 @@
 //            between points. Below the smallest size and above the largest it stays
 //            where it is.
 // Intervals  Linearised: (J'WJ)^-1 times the residuals' mean weighted square, t quantile
-// on
-//            points - parameters. Points of one curve share animals, so where animals can
-//            be left out (similarity/calibrate.h) those intervals are the ones to trust.
+//            on points - parameters. Points of one curve share animals, so where animals
+//            can be left out (similarity/calibrate.h) those intervals are the ones to
+//            trust.
 // Refusals   A fit that does not hold is not returned. FailedPrecondition, whose message
 //            is for the reader of a figure:
 //              too few   fewer than 5 sizes for f, 3 for "log", 2 for "literal", 4 for

@@ -9,18 +9,16 @@
 //
 // Shapes   X: test stimuli x source units (n x p).  Y: n x target units (t).
 //          Q: n x rows, Q'Q = I.  R: rows x p.  C: rows x t.
-// Rows     p where there are more stimuli than units and only scores are wanted; then R
-// is
-//          upper triangular and a curve's point costs p^2 t instead of 2 n p t. Else
-//          the stimuli themselves (Q = I), from which predictions can be had.
+// Rows     p where there are more stimuli than units and only scores are wanted; then
+//          R is upper triangular and a curve's point costs p^2 t instead of 2 n p t.
+//          Else the stimuli themselves (Q = I), from which predictions can be had.
 // Accuracy Q is orthogonal, so R w is rounded as (X - x_mean) w is, and e_j is a sum of
 //          squares of its own, not a difference. Gram matrices of the test stimuli would
 //          be as cheap and square the condition of the source. A residual is rounded by
 //          some 1e-16 of the target and of sum |w_k| ||x_k||: of an unexplained share
 //          u = 1 - R2 the scores keep all but some 1e-16 sqrt(u).
 // Score    as similarity/r2.h: NaN for a target unit that is constant on the test
-// stimuli;
-//          r is 0 where the prediction does not vary.
+//          stimuli; r is 0 where the prediction does not vary.
 // Source   Golub & Van Loan, Matrix Computations, least squares by orthogonal factors.
 
 #ifndef IAT_SIMILARITY_LINEAR_SCORES_H_

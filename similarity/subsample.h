@@ -14,17 +14,14 @@
 //                   it in the ring.
 //          A layer's ring holds the animals that have the layer.
 // Subsets  Nested within a sample_seed 0 ... num_samples - 1. The order of the fit
-// stimuli
-//          depends on sample_seed and split alone, that of the units on sample_seed,
-//          target and layer: layers and stages, and before and after the ReLU, are
-//          compared on the same subsets. Test stimuli are those of the split whatever the
-//          size.
+//          stimuli depends on sample_seed and split alone, that of the units on
+//          sample_seed, target and layer: layers and stages, and before and after the
+//          ReLU, are compared on the same subsets. Test stimuli are those of the split
+//          whatever the size.
 // Sizes    None given: num_sizes on a log scale, from 8 stimuli (4 units) to all there
-// are.
-//          Given unit sizes that a layer's pool does not have are left out there.
+//          are. Given unit sizes that a layer's pool does not have are left out there.
 // Mappings ridge and ridge_clamped by similarity/nested_ridge.h, every other by a fit of
-// its
-//          own a size. LogisticRidge is dear: it runs on at most
+//          its own a size. LogisticRidge is dear: it runs on at most
 //          logistic_max_target_units target units (a seeded sample), logistic_max_sizes
 //          of the sizes (spread evenly over the grid, the largest among them) and the
 //          first logistic_num_samples subsamples. The other mappings are then scored on

@@ -8,8 +8,7 @@
 //            (similarity/summary.h). Every animal is target once, so this is the spread
 //            over targets; the others are in its source or its pool.
 // Units      Where a mapping was scored on several sets of a target's units, the rows on
-// the
-//            most of them.
+//            the most of them.
 // NaN        A row without a scored unit is left out and counted.
 
 #ifndef IAT_SIMILARITY_SUBSAMPLE_SUMMARY_H_
