@@ -59,9 +59,12 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build_folder", type=pathlib.Path)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--axis", choices=["units", "stimuli"], help="default: both")
     options = parser.parse_args()
     program = options.build_folder / "benchmarks/similarity/subsample_benchmark"
     for world in WORLDS:
+        if options.axis not in (None, world[0]):
+            continue
         rounds = []
         for seed in range(options.rounds):
             # The separate roads once, for their times and the difference in R2.
