@@ -1,4 +1,5 @@
-// The part of LibTorch that this program uses, precompiled for its sources.
+// The part of LibTorch that this program uses; precompiled where sources are compiled one
+// by one (without IAT_UNITY).
 // <torch/torch.h> has every layer, optimiser and data loader besides, which all who
 // include it pay for.
 

@@ -10,8 +10,10 @@
 //          penalty. Only penalties that could be best are evaluated. Training errors are
 //          known at every penalty without predictions, and the squared residuals at one
 //          penalty weighted by 1 / (1 - h)^2 at another say how much larger than the
-//          training error there the leave-one-out error is: an estimate good to 4e-3 of
-//          itself a decade away. The search starts where generalised cross-validation
+//          training error there the leave-one-out error is: an estimate taken to be good
+//          to 4e-3 of itself a decade away. With few stimuli for the axes it is worse
+//          (500 for 256: 5e-3 half a decade away), and the second best of the grid can
+//          win by as little. The search starts where generalised cross-validation
 //          is smallest, goes to the smallest estimate until it stays, then evaluates the
 //          neighbours of the best for as long as their uncertainty lets them be better.
 //          Within that uncertainty of the best, errors are taken to fall to one minimum
