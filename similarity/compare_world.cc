@@ -18,7 +18,7 @@ namespace iat {
 namespace {
 
 // Raised when a change of the engine changes results, so that old parts are redone.
-constexpr int kEngineVersion = 3;
+constexpr int kEngineVersion = 4;
 
 bool Contains(const std::vector<int64_t>& values, int64_t value) {
   return std::find(values.begin(), values.end(), value) != values.end();

@@ -18,9 +18,9 @@ constexpr Eigen::Index kTargetTile = 256;
 // too coarse to choose a penalty by.
 constexpr double kSmallestFloatError = 1e-4;
 
-// Uncertainty of an estimate, as a share, for every decade between the penalty and the
-// one whose residuals it comes from.
-constexpr double kUncertaintyPerDecade = 4e-3;
+// How far the leave-one-out error's excess over the training error at one side of a
+// penalty may change otherwise than it did at the other side, as a share of that change.
+constexpr double kUncertaintyOfChange = 2.0;
 
 template <typename Scalar>
 using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
@@ -106,11 +106,11 @@ class LeaveOneOutSearch {
         training_(training),
         error_(num_penalties_, training.cols()),
         evaluated_(num_penalties_, training.cols()),
+        inflation_(num_penalties_ * num_penalties_, training.cols()),
         best_(training.cols(), -1),
         weights_(problem.z.rows(), num_penalties_ + 1) {
     error_.setConstant(INFINITY);
     evaluated_.setConstant(false);
-    for (const double penalty : penalties) log_penalties_.push_back(std::log10(penalty));
     weights_.leftCols(num_penalties_) =
         freedom.array().square().inverse().matrix().template cast<Scalar>();
     weights_.rightCols(1).setOnes();
@@ -132,10 +132,9 @@ class LeaveOneOutSearch {
       wanted.assign(num_penalties_, {});
       std::vector<Eigen::Index> still_open;
       for (const Eigen::Index j : open) {
-        const size_t num_before = still_open.size();
-        for (const Eigen::Index penalty : Open(j)) {
-          wanted[penalty].push_back(j);
-          if (still_open.size() == num_before) still_open.push_back(j);
+        if (const std::optional<Eigen::Index> penalty = Next(j)) {
+          wanted[*penalty].push_back(j);
+          still_open.push_back(j);
         }
       }
       open = std::move(still_open);
@@ -171,6 +170,8 @@ class LeaveOneOutSearch {
       const double error = errors(c, penalty), plain = errors(c, num_penalties_);
       error_(penalty, j) = error;
       evaluated_(penalty, j) = true;
+      inflation_.col(j).segment(penalty * num_penalties_, num_penalties_) =
+          errors.row(c).head(num_penalties_).transpose().array() / plain;
       Eigen::Index& best = best_[j];
       const bool better = best < 0 || error < error_(best, j) ||
                           (error == error_(best, j) && penalty < best);
@@ -178,27 +179,45 @@ class LeaveOneOutSearch {
       best = penalty;
       for (Eigen::Index l = 0; l < num_penalties_; ++l) {
         if (evaluated_(l, j)) continue;
-        error_(l, j) = plain > 0.0 ? training_(l, j) * (errors(c, l) / plain) : 0.0;
+        error_(l, j) = plain > 0.0 ? training_(l, j) * Inflation(penalty, l, j) : 0.0;
       }
     }
   }
 
+  // Of target j: how much larger the leave-one-out error at `at` is than the training
+  // error there, from the squared residuals at `from`.
+  double Inflation(Eigen::Index from, Eigen::Index at, Eigen::Index j) const {
+    return inflation_(from * num_penalties_ + at, j);
+  }
+
   // What has to be evaluated next of a target: the smallest estimate while it is below
-  // all that was evaluated, then the neighbours of the best, as long as their estimates'
-  // uncertainty lets them be better.
-  std::vector<Eigen::Index> Open(Eigen::Index j) const {
+  // all that was evaluated, then the best's neighbour with the smaller estimate, then
+  // the other, unless it is certainly worse.
+  std::optional<Eigen::Index> Next(Eigen::Index j) const {
     Eigen::Index smallest = 0;
     error_.col(j).minCoeff(&smallest);
-    if (!evaluated_(smallest, j)) return {smallest};
-    std::vector<Eigen::Index> open;
-    const Eigen::Index best = best_[j];
-    for (const Eigen::Index l : {best - 1, best + 1}) {
-      if (l < 0 || l >= num_penalties_ || evaluated_(l, j)) continue;
-      const double decades = std::abs(log_penalties_[l] - log_penalties_[best]);
-      const double lowest = error_(l, j) * (1.0 - kUncertaintyPerDecade * decades);
-      if (lowest <= error_(best, j)) open.push_back(l);
+    if (!evaluated_(smallest, j)) return smallest;
+    const Eigen::Index best = best_[j], below = best - 1, above = best + 1;
+    const bool open_below = below >= 0 && !evaluated_(below, j);
+    const bool open_above = above < num_penalties_ && !evaluated_(above, j);
+    if (open_below && open_above) {
+      return error_(below, j) < error_(above, j) ? below : above;
     }
-    return open;
+    if (open_below && (above == num_penalties_ || CouldBeBetter(below, above, j))) {
+      return below;
+    }
+    if (open_above && (below < 0 || CouldBeBetter(above, below, j))) return above;
+    return std::nullopt;
+  }
+
+  // Whether the best's neighbour `open` may have a smaller error than the best, which
+  // stands between it and `other`, evaluated.
+  bool CouldBeBetter(Eigen::Index open, Eigen::Index other, Eigen::Index j) const {
+    const Eigen::Index best = best_[j];
+    const double inflation = Inflation(best, open, j);
+    const double change = inflation - Inflation(other, open, j);
+    const double lowest = inflation + change - kUncertaintyOfChange * std::abs(change);
+    return !(training_(open, j) * lowest > error_(best, j));
   }
 
   const RidgeCoordinates& source_;
@@ -208,11 +227,11 @@ class LeaveOneOutSearch {
   const Eigen::Index num_penalties_;
   const Eigen::ArrayXd mean_freedom_;
   const Eigen::MatrixXd& training_;
-  std::vector<double> log_penalties_;
   // Of every target: errors, evaluated or estimated from the best; and the best of those
   // evaluated, -1 before the first.
   Eigen::ArrayXXd error_;
   Eigen::Array<bool, Eigen::Dynamic, Eigen::Dynamic> evaluated_;
+  Eigen::ArrayXXd inflation_;  // Inflation; of evaluated `from` only
   std::vector<Eigen::Index> best_;
   Matrix<Scalar> weights_;  // 1 / (1 - h)^2 at every penalty, then ones
 };

@@ -10,14 +10,15 @@
 //          penalty. Only penalties that could be best are evaluated. Training errors are
 //          known at every penalty without predictions, and the squared residuals at one
 //          penalty weighted by 1 / (1 - h)^2 at another say how much larger than the
-//          training error there the leave-one-out error is: an estimate taken to be good
-//          to 4e-3 of itself a decade away. With few stimuli for the axes it is worse
-//          (500 for 256: 5e-3 half a decade away), and the second best of the grid can
-//          win by as little. The search starts where generalised cross-validation
-//          is smallest, goes to the smallest estimate until it stays, then evaluates the
-//          neighbours of the best for as long as their uncertainty lets them be better.
-//          Within that uncertainty of the best, errors are taken to fall to one minimum
-//          and to rise from it.
+//          training error there the leave-one-out error is. The search starts where
+//          generalised cross-validation is smallest, goes to the smallest of these
+//          estimates until it stays, then evaluates the best's neighbour with the smaller
+//          estimate. At the other one the excess is extrapolated from what the residuals
+//          at the best and at its neighbour say, and it is evaluated too unless that is
+//          above the best by more than twice what they differ. So both neighbours of
+//          the chosen penalty are worse; of several minima it may be the second best.
+//          Against brute force, real activations of 192 to 384 units and 50 to 8,000
+//          stimuli: no neighbour of 2,016 targets was better, one other minimum was.
 // Accuracy Errors are float32 products summed in float64 where a target's training error
 //          at the smallest penalty is above 1e-4 of its variance, float64 below. Z and
 //          its leverages are made in float64 only where the former take it or the latter

@@ -108,6 +108,41 @@ TEST(RidgeTest, ChoosesTheSmallestLeaveOneOutErrorOfTheWholeGrid) {
   EXPECT_GE(distinct.size(), 5);
 }
 
+// Responses as networks give them, few latent dimensions and stimuli that drive all units
+// more than others do, so that leverages are far from equal; and few stimuli for the
+// units. Some of these targets have two minima, and none may end beside one.
+TEST(RidgeTest, NeighboursOfTheChosenPenaltyAreWorseWithFewStimuliForTheUnits) {
+  for (const Eigen::Index num_stimuli : {75, 120, 240, 480}) {
+    const Eigen::VectorXd drive =
+        (0.5 * NormalMatrix(num_stimuli, 1, 1).col(0)).array().exp();
+    const Eigen::MatrixXd latent = drive.asDiagonal() * NormalMatrix(num_stimuli, 20, 2);
+    const Eigen::MatrixXd x = (latent * NormalMatrix(20, 60, 3)).cwiseMax(0.0);
+    const Eigen::MatrixXd noise = drive.asDiagonal() * NormalMatrix(num_stimuli, 200, 5);
+    const Eigen::MatrixXd y =
+        (x * NormalMatrix(60, 200, 4) / 8.0 + 2.0 * noise).cwiseMax(0.0);
+    const auto basis = SourceBasis::Make(x);
+    ASSERT_TRUE(basis.ok());
+    const RidgeOptions options;
+    const std::vector<double> grid = options.Penalties(basis->mean_eigenvalue());
+    const Eigen::MatrixXd errors = LeaveOneOutErrors(*basis, y, grid);
+    const auto fit = FitRidge(*basis, y, options);
+    ASSERT_TRUE(fit.ok());
+    int num_best = 0;
+    for (Eigen::Index j = 0; j < y.cols(); ++j) {
+      const auto chosen = std::find(grid.begin(), grid.end(), fit->ridge_penalty(j));
+      ASSERT_NE(chosen, grid.end());
+      const Eigen::Index at = chosen - grid.begin(), last = errors.rows() - 1;
+      const Eigen::Index low = std::max<Eigen::Index>(at - 1, 0);
+      const auto beside = errors.col(j).segment(low, std::min(at + 1, last) - low + 1);
+      // Errors that agree to float32's rounding are as good as equal.
+      EXPECT_LE(errors(at, j), beside.minCoeff() * (1.0 + 1e-5))
+          << "target " << j << ", " << num_stimuli << " stimuli";
+      num_best += errors(at, j) <= errors.col(j).minCoeff() * (1.0 + 1e-5);
+    }
+    EXPECT_GE(num_best, 194) << num_stimuli << " stimuli";
+  }
+}
+
 TEST(RidgeTest, FoldsChooseWhatRefittingEachFoldChooses) {
   const Eigen::MatrixXd x = NormalMatrix(60, 6, 1);
   const Eigen::MatrixXd y = x * NormalMatrix(6, 4, 2) + 3.0 * NormalMatrix(60, 4, 3);
