@@ -135,7 +135,7 @@ TEST_F(NeuralScoresTest, MapsEveryAnimalsAreasOntoThoseOfOthers) {
     EXPECT_EQ(row.num_test_stimuli, kStimuli / 2);
     EXPECT_FALSE(row.simulated);
   }
-  const NeuralScoreRow& pool = Find(rows, "others->animals", "V1", "V1");
+  const NeuralScoreRow pool = Find(rows, "others->animals", "V1", "V1");
   EXPECT_EQ(pool.source_animal, "mouse-0+mouse-1");
   EXPECT_EQ(pool.target_animal, "mouse-2");
   EXPECT_EQ(pool.num_source_units, 6 + 7);
@@ -143,13 +143,13 @@ TEST_F(NeuralScoresTest, MapsEveryAnimalsAreasOntoThoseOfOthers) {
 
 TEST_F(NeuralScoresTest, FindsThePlantedAreaAndNotTheOther) {
   const std::vector<NeuralScoreRow> rows = Rows();
-  const NeuralScoreRow& same = Find(rows, "animals->animals", "V1", "V1");
+  const NeuralScoreRow same = Find(rows, "animals->animals", "V1", "V1");
   EXPECT_GT(same.median_r2, 0.8);
   EXPECT_GT(same.median_r_corrected_all_trials, 0.95);
   EXPECT_GT(same.rsa, 0.5);
   EXPECT_EQ(same.num_reliable_units, same.num_target_units);
   EXPECT_GT(same.median_target_consistency, 0.9);
-  const NeuralScoreRow& other = Find(rows, "animals->animals", "V2", "V2");
+  const NeuralScoreRow other = Find(rows, "animals->animals", "V2", "V2");
   EXPECT_LT(other.median_r2, 0.2);
   EXPECT_LT(other.rsa, 0.3);
 }
@@ -159,7 +159,7 @@ TEST_F(NeuralScoresTest, R2EqualsARidgeFittedByHand) {
   options_.split_seeds = {4};
   options_.num_bootstraps = 0;
   const std::vector<NeuralScoreRow> rows = Rows();
-  const NeuralScoreRow& row = Find(rows, "animals->animals", "V1", "V2");
+  const NeuralScoreRow row = Find(rows, "animals->animals", "V1", "V2");
   const auto populations = PopulationsOf(recording_, {});
   ASSERT_EQ(row.source_animal, "mouse-0");
   ASSERT_EQ(row.target_animal, "mouse-1");
@@ -184,10 +184,10 @@ TEST_F(NeuralScoresTest, ModelsPredictAnimalsAndAnimalsModels) {
   const std::vector<NeuralScoreRow> rows = Rows();
   // 2 models x 2 stages x 6 populations, both ways.
   EXPECT_EQ(rows.size(), 48u);
-  const NeuralScoreRow& to_v1 = Find(rows, "models->animals", "conv1", "V1");
+  const NeuralScoreRow to_v1 = Find(rows, "models->animals", "conv1", "V1");
   EXPECT_EQ(to_v1.source_stage, "post_relu");
   EXPECT_EQ(to_v1.target_stage, "recorded");
-  const NeuralScoreRow& from_v1 = Find(rows, "animals->models", "V1", "conv1");
+  const NeuralScoreRow from_v1 = Find(rows, "animals->models", "V1", "conv1");
   // A model has no noise: its consistency is 1, and all of its units are reliable.
   EXPECT_NEAR(from_v1.median_target_consistency, 1.0, 1e-9);
   EXPECT_EQ(from_v1.num_reliable_units, from_v1.num_scored_units);
