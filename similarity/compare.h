@@ -10,11 +10,13 @@
 //                     of the target layer (dimension target_unit, the unit's place in
 //                     its activation file; NaN where it was not scored or does not
 //                     exist): r2, r (Pearson), ridge_penalty, logistic_penalty,
-//                     gate_threshold. Per row also its key (stimuli, source_animal,
-//                     target_animal, source_layer, ..., mapping, split_seed,
-//                     num_target_units), how many choices lie at an end of their grid
-//                     (num_ridge_penalty_at_edge, num_logistic_penalty_at_edge) and
-//                     num_constant_units
+//                     gate_threshold, and what else any of the mappings chose, under the
+//                     name that its header gives (lasso_penalty, num_components, ...).
+//                     Per row also its key (stimuli, source_animal, target_animal,
+//                     source_layer, ..., mapping, split_seed, num_target_units),
+//                     num_constant_units, and how many choices lie at an end of their
+//                     grid: num_ridge_penalty_at_edge, num_logistic_penalty_at_edge,
+//                     and the same for every other value chosen from a grid
 //   paired.csv        every two mappings of a cell, unit against unit: how many of the
 //                     scored units each predicts better (num_units_won by mapping,
 //                     num_units_lost to other_mapping) and the median difference in R2

@@ -5,6 +5,7 @@
 #include <array>
 #include <functional>
 #include <mutex>
+#include <set>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -31,15 +32,17 @@ class UnitScoreWriter {
     IAT_RETURN_IF_ERROR(file_.SetAttribute(NC_GLOBAL, "format_version", int64_t{1}));
     IAT_RETURN_IF_ERROR(file_.SetAttribute(
         NC_GLOBAL, "title",
-        "R2, Pearson r and chosen penalties per target unit; rows of compare.csv"));
+        "R2, Pearson r and chosen values per target unit; rows of compare.csv"));
     IAT_RETURN_IF_ERROR(WriteKeys());
     IAT_RETURN_IF_ERROR(
         WriteUnits("r2", [](const UnitScores& entry) { return &entry.r2; }));
     IAT_RETURN_IF_ERROR(
         WriteUnits("r", [](const UnitScores& entry) { return &entry.r; }));
-    for (const char* name : {"ridge_penalty", "logistic_penalty", "gate_threshold"}) {
-      IAT_RETURN_IF_ERROR(
-          WriteUnits(name, [&](const UnitScores& entry) -> const Eigen::VectorXd* {
+    std::set<std::string> names = {"ridge_penalty", "logistic_penalty", "gate_threshold"};
+    for (const UnitScores& entry : scores_) AddKeys(entry.chosen.values, names);
+    for (const std::string& name : names) {
+      IAT_RETURN_IF_ERROR(WriteUnits(
+          name.c_str(), [&](const UnitScores& entry) -> const Eigen::VectorXd* {
             const auto found = entry.chosen.values.find(name);
             return found == entry.chosen.values.end() ? nullptr : &found->second;
           }));
@@ -48,6 +51,11 @@ class UnitScoreWriter {
   }
 
  private:
+  template <typename Map>
+  static void AddKeys(const Map& map, std::set<std::string>& keys) {
+    for (const auto& [key, value] : map) keys.insert(key);
+  }
+
   absl::Status WriteText(const char* name, std::string ScoreRow::*column) {
     IAT_ASSIGN_OR_RETURN(const int variable, Define(name, NC_STRING, 1));
     std::vector<std::string> values;
@@ -88,7 +96,9 @@ class UnitScoreWriter {
     IAT_RETURN_IF_ERROR(WriteIntegers("num_constant_units", [](const UnitScores& entry) {
       return entry.row.num_target_units - entry.row.num_scored_units;
     }));
-    for (const char* name : {"ridge_penalty", "logistic_penalty"}) {
+    std::set<std::string> names = {"ridge_penalty", "logistic_penalty"};
+    for (const UnitScores& entry : scores_) AddKeys(entry.chosen.num_at_edge, names);
+    for (const std::string& name : names) {
       IAT_RETURN_IF_ERROR(WriteIntegers(
           absl::StrCat("num_", name, "_at_edge").c_str(),
           [&](const UnitScores& entry) -> int64_t {

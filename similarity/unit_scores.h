@@ -1,4 +1,4 @@
-// compare_units.nc: R2 and chosen penalties of every target unit, beside compare.csv.
+// compare_units.nc: R2 and chosen values of every target unit, beside compare.csv.
 // Dimensions and variables are described in similarity/compare.h; a row's key columns
 // are variables of the same names.
 

@@ -2,16 +2,20 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netcdf.h>
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/csv.h"
 #include "base/file.h"
+#include "base/netcdf.h"
 #include "base/status.h"
+#include "similarity/lasso.h"
 #include "similarity/r2.h"
 #include "similarity/ridge.h"
 #include "similarity/split.h"
@@ -25,6 +29,9 @@ namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
 class CompareTest : public CompareFixture {};
+// As netCDF has a table.
+using RowMajorMatrix =
+    Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 TEST_F(CompareTest, ScoresEveryPairLayerStageSplitAndMapping) {
   const CompareResult result = Run(Family(3), "scores");
@@ -92,6 +99,78 @@ TEST_F(CompareTest, MappingsAreComparedUnitByUnit) {
     EXPECT_EQ(row[12], "0");
     EXPECT_GT(std::stoi(row[13]), 0);
     EXPECT_LE(std::stod(row[14]), 0.0);
+  }
+}
+
+// A row of compare_units.nc has what its own mapping chose, and nothing of the others'.
+TEST_F(CompareTest, UnitScoresHoldWhatEveryMappingChose) {
+  const std::map<std::string, std::string> chosen_by = {
+      {"elastic_net", "elastic_net_penalty"},
+      {"glm_poisson_softplus", "glm_penalty"},
+      {"inverse_nonlinear", "inverse_nonlinear_penalty"},
+      {"lasso", "lasso_penalty"},
+      {"one_to_one", "source_unit"},
+      {"percentile", "num_selected_units"},
+      {"pls", "num_components"},
+      {"ridge", "ridge_penalty"}};
+  options_.mappings.clear();
+  for (const auto& [mapping, name] : chosen_by) options_.mappings.push_back(mapping);
+  options_.mapping.pls.num_components = 3;
+  options_.layers = {"conv1"};
+  options_.stages = {"post_relu->post_relu"};
+  options_.split_seeds = {0};
+  options_.both_directions = false;
+  const CompareInput input = Family(2);
+  Run(input, "scores");
+  const auto file = NetcdfFile::Open(folder_ / "scores" / "compare_units.nc");
+  ASSERT_TRUE(file.ok()) << file.status();
+  const auto mappings = file->ReadStrings("mapping");
+  ASSERT_TRUE(mappings.ok()) << mappings.status();
+  const auto read = [&](const std::string& name) {
+    RowMajorMatrix table(mappings->size(), kNumUnits);
+    const auto variable = file->Variable(name);
+    EXPECT_TRUE(variable.ok()) << variable.status();
+    if (variable.ok()) {
+      EXPECT_EQ(nc_get_var_double(file->id(), *variable, table.data()), NC_NOERR) << name;
+    }
+    return table;
+  };
+  for (const auto& [mapping, name] : chosen_by) {
+    const RowMajorMatrix table = read(name);
+    for (size_t row = 0; row < mappings->size(); ++row) {
+      // percentile has ridges inside.
+      const bool chooses = (*mappings)[row] == mapping ||
+                           (name == "ridge_penalty" && (*mappings)[row] == "percentile");
+      // One unit is silent: some mappings choose even for it.
+      EXPECT_GE(table.row(row).array().isFinite().count(), chooses ? kNumUnits - 1 : 0)
+          << (*mappings)[row] << " " << name;
+      if (!chooses) {
+        EXPECT_TRUE(table.row(row).array().isNaN().all()) << (*mappings)[row] << name;
+      }
+    }
+    const bool from_a_grid = mapping != "one_to_one" && mapping != "percentile";
+    EXPECT_EQ(file->Variable(absl::StrCat("num_", name, "_at_edge")).ok(), from_a_grid)
+        << name;
+  }
+  // The very values, by hand.
+  const auto split = MakeSplit(ActivationFile::Open(input.families[0][0])->stimulus_ids(),
+                               {.split_seed = 0, .num_fit = 100});
+  ASSERT_TRUE(split.ok());
+  const auto responses = [&](int seed) -> Eigen::MatrixXd {
+    return Response({.seed = seed}, "conv1", Stage::kPostRelu)
+        .cast<double>()(split->fit, Eigen::all);
+  };
+  const auto fit = FitElasticNet(responses(0), responses(1), 1.0, options_.mapping.lasso);
+  ASSERT_TRUE(fit.ok()) << fit.status();
+  const size_t lasso =
+      std::find(mappings->begin(), mappings->end(), "lasso") - mappings->begin();
+  const RowMajorMatrix penalties = read("lasso_penalty");
+  for (Eigen::Index j = 0; j < kNumUnits; ++j) {
+    if (std::isnan(fit->penalty(j))) {
+      EXPECT_TRUE(std::isnan(penalties(lasso, j)));
+    } else {
+      EXPECT_EQ(penalties(lasso, j), fit->penalty(j));
+    }
   }
 }
 
