@@ -67,9 +67,12 @@ struct Moments {
 struct Fold {
   Eigen::MatrixXd gram, cross;  // means over the fitted stimuli
   Moments held_out;
-  // Where the path is.
-  Eigen::MatrixXd weights, gradients;
-  Eigen::VectorXd l1;  // one a target
+};
+
+// Where a target's path is on a fold.
+struct PathPoint {
+  Eigen::VectorXd weights, gradient;
+  double l1 = 0.0;
 };
 
 class ElasticNet {
@@ -166,61 +169,70 @@ class ElasticNet {
       fold.held_out.Centre(source_mean, target_mean);
       fold.gram = fitted.gram / fitted.n;
       fold.cross = fitted.cross / fitted.n;
-      fold.weights = Eigen::MatrixXd::Zero(fold.cross.rows(), fold.cross.cols());
-      fold.gradients = fold.cross;
-      fold.l1 = fold.cross.cwiseAbs().colwise().maxCoeff().transpose();
     }
     return folds;
   }
 
-  // Squared errors of the held-out stimuli, for the targets given.
-  static Eigen::VectorXd HeldOutErrors(const Fold& fold,
-                                       const std::vector<Eigen::Index>& targets) {
-    const Eigen::MatrixXd w = fold.weights(Eigen::all, targets);
-    const Eigen::MatrixXd gram_w = Product(fold.held_out.gram, w);
-    const Eigen::MatrixXd cross = fold.held_out.cross(Eigen::all, targets);
-    return fold.held_out.target_square(targets) +
-           w.cwiseProduct(gram_w - 2.0 * cross).colwise().sum().transpose();
+  // Squared error of a target's held-out stimuli, from the units in use.
+  static double HeldOutError(const Fold& fold, Eigen::Index target,
+                             const Eigen::VectorXd& weights) {
+    const Moments& moments = fold.held_out;
+    std::vector<Eigen::Index> in_use;
+    for (Eigen::Index k = 0; k < weights.size(); ++k) {
+      if (weights(k) != 0.0) in_use.push_back(k);
+    }
+    double error = moments.target_square(target);
+    for (const Eigen::Index k : in_use) {
+      double gram_w = 0.0;
+      const double* column = moments.gram.col(k).data();
+      for (const Eigen::Index i : in_use) gram_w += column[i] * weights(i);
+      error += weights(k) * (gram_w - 2.0 * moments.cross(k, target));
+    }
+    return error;
   }
 
-  // Positions in the grid.
+  // Positions in the grid. A target at a time: its folds follow the path side by side.
   std::vector<size_t> Choose(const std::vector<double>& grid, int64_t most_folds) const {
     const Eigen::Index t = cross_.cols();
     std::vector<size_t> choice(t, 0);
     const Eigen::Index num_folds = std::min<Eigen::Index>(most_folds, x_.values.rows());
     if (num_folds < 2 || grid.size() < 2) return choice;
-    std::vector<Fold> folds = MakeFolds(num_folds);
-    std::vector<Eigen::Index> active;
+    const std::vector<Fold> folds = MakeFolds(num_folds);
+    std::vector<CoordinateDescent> descents;
+    for (const Fold& fold : folds) descents.emplace_back(fold.gram, smallest_diagonal_);
     for (Eigen::Index j = 0; j < t; ++j) {
-      if (largest_l1_(j) > 0.0) active.push_back(j);
+      if (largest_l1_(j) > 0.0) choice[j] = ChooseFor(j, grid, folds, descents);
     }
-    const double infinity = std::numeric_limits<double>::infinity();
-    Eigen::VectorXd best = Eigen::VectorXd::Constant(t, infinity), last = best;
-    std::vector<int> num_rises(t, 0);
-    for (size_t l = 0; l < grid.size() && !active.empty(); ++l) {
-      Eigen::VectorXd errors = Eigen::VectorXd::Zero(active.size());
-      for (Fold& fold : folds) {
-        CoordinateDescent descent(fold.gram, smallest_diagonal_);
-        for (const Eigen::Index j : active) {
-          const ElasticNetPenalty penalty = Split(j, Penalty(j, grid[l]));
-          descent.Solve(penalty, fold.l1(j), kPathTolerance * variance_(j),
-                        fold.weights.col(j), fold.gradients.col(j));
-          fold.l1(j) = penalty.l1;
-        }
-        errors += HeldOutErrors(fold, active);
+    return choice;
+  }
+
+  size_t ChooseFor(Eigen::Index target, const std::vector<double>& grid,
+                   const std::vector<Fold>& folds,
+                   std::vector<CoordinateDescent>& descents) const {
+    std::vector<PathPoint> points;
+    for (const Fold& fold : folds) {
+      points.push_back({Eigen::VectorXd::Zero(fold.cross.rows()), fold.cross.col(target),
+                        fold.cross.col(target).cwiseAbs().maxCoeff()});
+    }
+    size_t choice = 0;
+    double best = std::numeric_limits<double>::infinity(), last = best;
+    int num_rises = 0;
+    for (size_t l = 0; l < grid.size() && num_rises < kPathRisesToStop; ++l) {
+      const ElasticNetPenalty penalty = Split(target, Penalty(target, grid[l]));
+      double error = 0.0;
+      for (size_t f = 0; f < folds.size(); ++f) {
+        PathPoint& point = points[f];
+        descents[f].Solve(penalty, point.l1, kPathTolerance * variance_(target),
+                          point.weights, point.gradient);
+        point.l1 = penalty.l1;
+        error += HeldOutError(folds[f], target, point.weights);
       }
-      std::vector<Eigen::Index> still_active;
-      for (size_t k = 0; k < active.size(); ++k) {
-        const Eigen::Index j = active[k];
-        if (errors(k) < best(j)) {
-          best(j) = errors(k);
-          choice[j] = l;
-        }
-        num_rises[j] = errors(k) > last(j) ? num_rises[j] + 1 : 0;
-        last(j) = errors(k);
-        if (num_rises[j] < kPathRisesToStop) still_active.push_back(j);
+      if (error < best) {
+        best = error;
+        choice = l;
       }
-      active = std::move(still_active);
+      num_rises = error > last ? num_rises + 1 : 0;
+      last = error;
     }
     return choice;
   }

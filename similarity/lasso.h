@@ -23,12 +23,11 @@
 //          source unit covaries with, which is predicted by its mean.
 // Method   Coordinate descent (similarity/coordinate_descent.h) on the Gram matrices of
 //          the folds, which are differences of Grams; errors come from the held-out
-//          Grams, all targets in one product. Nothing touches the stimuli after the
-//          first.
+//          Grams. Nothing touches the stimuli after the first.
 // Accuracy On folds steps end below 1e-9 of the target's variance, which can change a
 //          choice only between penalties that are about equally good; the final map
 //          satisfies the optimality conditions to 1e-9.
-// Cost     Memory: (2 num_folds + 2) p^2 doubles. benchmarks/similarity/time_mappings.py
+// Cost     Memory: (3 num_folds + 2) p^2 doubles. benchmarks/similarity/time_mappings.py
 //          measures seconds beside sklearn's.
 // Source   Tibshirani (1996); Zou & Hastie (2005); sklearn's LassoCV, ElasticNetCV.
 

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/random.h"
 #include "similarity/assignment.h"
 #include "similarity/coordinate_descent.h"
 #include "similarity/dense_solvers.h"
@@ -142,6 +143,79 @@ TEST(CoordinateDescentTest, SatisfiesTheOptimalityConditions) {
           EXPECT_NEAR(residual(k), std::copysign(l1, w(k)) + l2 * w(k), 1e-8 * largest);
         }
       }
+    }
+  }
+}
+
+// Coordinates come and go, one at a time and many at once; the factor stays that of the
+// submatrix, whatever the order of its rows.
+TEST(UpdatedCholeskyTest, FollowsItsCoordinates) {
+  constexpr Eigen::Index kSize = 30;
+  const Eigen::MatrixXd x = NormalMatrix(60, kSize, 1);
+  const Eigen::MatrixXd gram = x.transpose() * x;
+  UpdatedCholesky factor(gram);
+  std::vector<Eigen::Index> wanted;
+  RandomStream stream(1, "coordinates");
+  for (int turn = 0; turn < 60; ++turn) {
+    const int changes = turn % 20 == 0 ? 15 : 2;
+    for (int c = 0; c < changes; ++c) {
+      const Eigen::Index k = static_cast<Eigen::Index>(stream.UniformInt(kSize));
+      const auto place = std::lower_bound(wanted.begin(), wanted.end(), k);
+      if (place != wanted.end() && *place == k) {
+        wanted.erase(place);
+      } else {
+        wanted.insert(place, k);
+      }
+    }
+    const double l2 = turn < 30 ? 0.0 : 4.0;
+    factor.Match(wanted, l2);
+    const std::vector<Eigen::Index>& rows = factor.coordinates();
+    ASSERT_EQ(rows.size(), wanted.size());
+    EXPECT_TRUE(std::is_permutation(rows.begin(), rows.end(), wanted.begin()));
+    Eigen::MatrixXd system = gram(rows, rows);
+    system.diagonal().array() += l2;
+    const Eigen::VectorXd truth = NormalMatrix(rows.size(), 1, 100 + turn);
+    Eigen::VectorXd solved = system * truth;
+    factor.Solve(solved);
+    EXPECT_TRUE(solved.isApprox(truth, 1e-10)) << turn;
+  }
+}
+
+TEST(UpdatedCholeskyTest, LeavesOutCombinationsOfOthers) {
+  Eigen::MatrixXd x(50, 5);
+  x.leftCols(3) = NormalMatrix(50, 3, 1);
+  x.col(3) = x.col(0);
+  x.col(4) = x.col(1) - x.col(2);
+  const Eigen::MatrixXd gram = x.transpose() * x;
+  UpdatedCholesky factor(gram);
+  factor.Match({0, 1, 2, 3, 4}, 0.0);
+  EXPECT_EQ(factor.coordinates(), (std::vector<Eigen::Index>{0, 1, 2}));
+  factor.Match({1, 2, 3, 4}, 0.0);
+  EXPECT_EQ(factor.coordinates(), (std::vector<Eigen::Index>{1, 2, 3}));
+  factor.Match({0, 1, 2, 3, 4}, 1.0);
+  EXPECT_EQ(factor.coordinates().size(), 5u);  // with an L2 penalty none is
+}
+
+// Where units are correlated, sweeps alone would still be far away after thousands.
+TEST(CoordinateDescentTest, ConvergesWhereUnitsAreCorrelated) {
+  const Eigen::MatrixXd x =
+      NormalMatrix(300, 8, 1) * NormalMatrix(8, 60, 2) + 0.05 * NormalMatrix(300, 60, 3);
+  const Eigen::VectorXd y = x * NormalMatrix(60, 1, 4) + NormalMatrix(300, 1, 5);
+  const Eigen::MatrixXd gram = x.transpose() * x;
+  const Eigen::VectorXd c = x.transpose() * y;
+  CoordinateDescent descent(gram, Eigen::VectorXd::Zero(60));
+  const double largest = c.cwiseAbs().maxCoeff();
+  Eigen::VectorXd w = Eigen::VectorXd::Zero(60), g = c;
+  double previous = largest;
+  for (const double share : {0.3, 1e-2, 1e-4, 1e-6}) {
+    const double l1 = share * largest;
+    descent.Solve({l1, 0.0}, previous, 1e-20 * y.squaredNorm(), w, g);
+    previous = l1;
+    EXPECT_LT((c - gram * w - g).norm(), 1e-9 * c.norm());  // g was carried along
+    for (Eigen::Index k = 0; k < 60; ++k) {
+      const double excess =
+          w(k) == 0.0 ? std::abs(g(k)) - l1 : std::abs(g(k) - std::copysign(l1, w(k)));
+      EXPECT_LE(excess, 1e-8 * largest) << share << " " << k;
     }
   }
 }
