@@ -41,8 +41,22 @@ class PoissonSoftplus : public ResponseModel {
     const Eigen::ArrayXd log_rate = (z < kExponential).select(z, rate.log());
     const Eigen::ArrayXd relative = (z < kExponential).select(1.0, slope / rate);
     sums.loss += (rate - y * log_rate).sum();
-    sums.curvature += (slope * relative).sum();  // Fisher's
     z = slope - y * relative;
+  }
+
+  double SetCurvatures(Eigen::Index n, const double* response, double /*extra*/,
+                       double* eta, double* /*mixed*/) const override {
+    const Eigen::Map<const Eigen::ArrayXd> y(response, n);
+    Eigen::Map<Eigen::ArrayXd> z(eta, n);
+    const Eigen::ArrayXd e = (-z.abs()).exp();
+    const Eigen::ArrayXd rate = z.max(0.0) + e.log1p();
+    const Eigen::ArrayXd slope = (z >= 0.0).select(1.0, e) / (1.0 + e);
+    const Eigen::ArrayXd bend = e / (1.0 + e).square();
+    // Far below 0 the rate is its own slope and bend, and log rate is eta.
+    z = (z < kExponential)
+            .select(e, bend * (1.0 - y / rate) + y * (slope / rate).square())
+            .max(0.0);
+    return 0.0;
   }
 
   double Error(double response, double eta, double /*extra*/) const override {

@@ -42,27 +42,44 @@ class Tobit : public ResponseModel {
 
   void AddLoss(Eigen::Index n, const double* response, double extra, double* eta,
                Sums& sums) const override {
-    const double inverse = std::exp(-extra), precision = inverse * inverse;
-    const double sharpest = kSmallestDeviation * kSmallestDeviation * precision;
+    const double inverse = std::exp(-extra);
+    const double sharpest = kSmallestDeviation * kSmallestDeviation * inverse * inverse;
     for (Eigen::Index i = 0; i < n; ++i) {
       if (response[i] > 0.0) {
         const double error = (response[i] - eta[i]) * inverse;
         sums.loss += extra + 0.5 * (error * error + sharpest);
-        sums.curvature += precision;
         sums.extra_gradient += 1.0 - error * error - sharpest;
-        sums.extra_curvature += 2.0;
         eta[i] = -error * inverse;
       } else {
         const double d = eta[i] * inverse;
-        const double mills = InverseMills(d);
-        const double second = std::max(mills * (mills - d), 0.0);
-        sums.loss -= LogProbabilityBelow(d);
-        sums.curvature += second * precision;
-        sums.extra_gradient -= mills * d;
-        sums.extra_curvature += second * d * d;
-        eta[i] = mills * inverse;
+        const BelowZero below = DescribeBelowZero(d);
+        sums.loss -= below.log_probability;
+        sums.extra_gradient -= below.inverse_mills * d;
+        eta[i] = below.inverse_mills * inverse;
       }
     }
+  }
+
+  double SetCurvatures(Eigen::Index n, const double* response, double extra, double* eta,
+                       double* mixed) const override {
+    const double inverse = std::exp(-extra), precision = inverse * inverse;
+    const double sharpest = kSmallestDeviation * kSmallestDeviation * precision;
+    double extra_curvature = 0.0;
+    for (Eigen::Index i = 0; i < n; ++i) {
+      if (response[i] > 0.0) {
+        const double error = (response[i] - eta[i]) * inverse;
+        eta[i] = precision;
+        mixed[i] = 2.0 * error * inverse;
+        extra_curvature += 2.0 * (error * error + sharpest);
+      } else {
+        const double d = eta[i] * inverse, mills = InverseMills(d);
+        const double slope = std::max(mills * (mills - d), 0.0);
+        eta[i] = slope * precision;
+        mixed[i] = -(mills + d * slope) * inverse;
+        extra_curvature += d * (mills + d * slope);
+      }
+    }
+    return extra_curvature;
   }
 
   double Error(double response, double eta, double extra) const override {

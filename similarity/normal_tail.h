@@ -33,6 +33,16 @@ inline double LogProbabilityBelow(double d) {
          0.5 * std::log(2.0 * std::numbers::pi);
 }
 
+// Both at once.
+struct BelowZero {
+  double inverse_mills, log_probability;
+};
+inline BelowZero DescribeBelowZero(double d) {
+  if (d >= 12.0) return {InverseMills(d), LogProbabilityBelow(d)};
+  const double probability = NormalProbability(-d);
+  return {NormalDensity(d) / probability, std::log(probability)};
+}
+
 }  // namespace iat
 
 #endif  // IAT_SIMILARITY_NORMAL_TAIL_H_

@@ -299,6 +299,35 @@ TEST(GlmPoissonSoftplusTest, RecoversASoftplusRate) {
             MedianR2("ridge", x, counts, 2500) + 0.03);
 }
 
+// The gradient vanishes: X'r + n penalty w = 0, r the derivatives of the losses by eta.
+// Multiplied by X it needs no weights, X w being eta less its mean. Few source units, and
+// more than Hessians are made for.
+TEST(GlmPoissonSoftplusTest, IsAtTheMinimumForSourcesOfAnyWidth) {
+  for (const Eigen::Index p : {15, 700}) {
+    constexpr Eigen::Index kNum = 800;
+    constexpr double kPenalty = 1e-3;
+    const Eigen::MatrixXd x =
+        NormalMatrix(kNum, 12, 1) * NormalMatrix(12, p, 2) + NormalMatrix(kNum, p, 3);
+    const Eigen::MatrixXd y =
+        (x.leftCols(12) * NormalMatrix(12, 3, 4) / 4.0 + NormalMatrix(kNum, 3, 5))
+            .cwiseMax(0.0);
+    MappingOptions options;
+    options.glm_poisson_softplus.target_scaling = "none";
+    options.glm_poisson_softplus.penalties = {kPenalty};
+    const Eigen::ArrayXXd rate = FitAndPredict("glm_poisson_softplus", options, x, y, x);
+    const Eigen::ArrayXXd slope = 1.0 - (-rate).exp();  // of the softplus
+    const Eigen::ArrayXXd eta = rate + slope.log();
+    const Eigen::MatrixXd residual = slope * (1.0 - y.array() / rate);
+    SourceData source(x);
+    const Eigen::MatrixXd z = source.standardiser().Apply(x);
+    const Eigen::MatrixXd data = z * (z.transpose() * residual);
+    const Eigen::MatrixXd shrinkage =
+        kNum * kPenalty * (eta.rowwise() - eta.colwise().mean()).matrix();
+    EXPECT_LT((data + shrinkage).norm(), 1e-6 * shrinkage.norm()) << p;
+    EXPECT_GT(shrinkage.norm(), 1.0);
+  }
+}
+
 // Sources that enter by their logarithm: the power transform undoes their skew.
 TEST(GlmPoissonSoftplusTest, YeoJohnsonStraightensSkewedSources) {
   const Eigen::MatrixXd z = NormalMatrix(1200, 8, 1);
