@@ -19,6 +19,8 @@ namespace {
 
 // Raised when a change of the engine changes results, so that old parts are redone.
 constexpr int kEngineVersion = 4;
+// The same for mappings other than ridge and LogisticRidge, whose cells alone it concerns.
+constexpr int kOtherMappingsVersion = 2;
 
 bool Contains(const std::vector<int64_t>& values, int64_t value) {
   return std::find(values.begin(), values.end(), value) != values.end();
@@ -154,7 +156,10 @@ std::string CellFingerprint(const CompareWorld& world, const CompareCell& cell,
       cell.mappings.begin(), cell.mappings.end(), [](const std::string& name) {
         return name != "ridge" && name != "ridge_clamped" && !IsLogisticMapping(name);
       });
-  if (has_others) absl::StrAppend(&text, OptionsText(options.mapping));
+  if (has_others) {
+    absl::StrAppend(&text, "other mappings ", kOtherMappingsVersion, "\n",
+                    OptionsText(options.mapping));
+  }
   return Sha256(text);
 }
 
