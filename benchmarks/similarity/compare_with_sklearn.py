@@ -2,8 +2,8 @@
 """Ours against scikit-learn, side by side in one run, on the same arrays and grids.
 
     python3 benchmarks/similarity/compare_with_sklearn.py BUILD_FOLDER \
-        [--num-fit 8000] [--units 256] [--sklearn-targets 16] [--jobs 2] \
-        [--tasks ridge,family,logistic] [--himalaya]
+        [--num-fit 8000] [--units 256] [--targets 256] [--sklearn-targets 16] \
+        [--jobs 2] [--tasks ridge,family,logistic] [--himalaya]
 
 Makes post-ReLU responses with a decaying spectrum (a source of rectified random
 features of 40 latents, targets a rectified linear map of it plus noise). For each task
@@ -36,12 +36,15 @@ def parse():
     parser.add_argument("--num-fit", type=int, default=8000)
     parser.add_argument("--num-test", type=int, default=2000)
     parser.add_argument("--units", type=int, default=256)
+    parser.add_argument("--targets", type=int, help="of a pair; as many as units unless given")
     parser.add_argument("--sklearn-targets", type=int, default=16)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--num-animals", type=int, default=4)
     parser.add_argument("--tasks", default="ridge,family,logistic")
     parser.add_argument("--himalaya", action="store_true")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.targets = options.targets or options.units
+    return options
 
 
 OPTIONS = parse()
@@ -109,9 +112,9 @@ def report(task, ours, their_wall, their_cpu, difference, peer="scikit-learn"):
 
 def pair(folder, mapping, penalties=()):
     o = OPTIONS
-    ours = run_ours(folder, o.num_fit, o.num_test, o.units, o.units, o.jobs, mapping, *penalties)
+    ours = run_ours(folder, o.num_fit, o.num_test, o.units, o.targets, o.jobs, mapping, *penalties)
     load = lambda name: np.fromfile(folder / name, dtype=np.float64)
-    predicted = load("predicted.f64").reshape(o.units, o.num_test).T
+    predicted = load("predicted.f64").reshape(o.targets, o.num_test).T
     return ours, predicted, load("ridge_penalty.f64"), load("logistic_penalty.f64")
 
 
@@ -166,7 +169,7 @@ def logistic_ridge(folder, x, y, x_test, y_test, penalty):
     ours, predicted, _, logistic_penalty = pair(folder, "logistic_ridge", chosen)
     z = (x - x.mean(0)) / x.std(0)
     z_test = (x_test - x.mean(0)) / x.std(0)
-    targets = min(OPTIONS.sklearn_targets, OPTIONS.units)
+    targets = min(OPTIONS.sklearn_targets, OPTIONS.targets)
 
     def fit():
         gaps = []
@@ -182,7 +185,7 @@ def logistic_ridge(folder, x, y, x_test, y_test, penalty):
         return max(gaps)
 
     gap, wall, cpu = cpu_and_wall(fit)
-    scale = OPTIONS.units / targets
+    scale = OPTIONS.targets / targets
     name = "selected C" if penalty is None else f"C = {1 / (2 * penalty):g}"
     report(f"logistic_ridge, {name}", ours, wall * scale, cpu * scale, gap)
 
@@ -190,9 +193,9 @@ def logistic_ridge(folder, x, y, x_test, y_test, penalty):
 def main():
     n = OPTIONS.num_fit
     tasks = OPTIONS.tasks.split(",")
-    x, y = responses(n + OPTIONS.num_test, OPTIONS.units, OPTIONS.units)
+    x, y = responses(n + OPTIONS.num_test, OPTIONS.units, OPTIONS.targets)
     wall_peak, cpu_peak = benchmark("peak", OPTIONS.jobs)[0]
-    print(f"{n} fit stimuli, {OPTIONS.units} units; float32 products: {wall_peak:.0f} GFLOP/s on "
+    print(f"{n} fit stimuli, {OPTIONS.units} units, {OPTIONS.targets} targets; float32 products: {wall_peak:.0f} GFLOP/s on "
           f"{OPTIONS.jobs} threads, {cpu_peak:.0f} GFLOP for a CPU second", flush=True)
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
