@@ -3,6 +3,21 @@
 #include "models/torch.h"
 
 namespace iat {
+namespace {
+
+// The momentum of a batch norm; null for other modules and for one that averages over
+// all batches alike.
+double* StatisticsMomentum(torch::nn::Module& module) {
+  const auto of = [](auto* norm) {
+    auto& momentum = norm->options.momentum();
+    return momentum.has_value() ? &*momentum : nullptr;
+  };
+  if (auto* norm = module.as<torch::nn::BatchNorm1d>()) return of(norm);
+  if (auto* norm = module.as<torch::nn::BatchNorm2d>()) return of(norm);
+  return nullptr;
+}
+
+}  // namespace
 
 torch::nn::Sequential MakeProjector(const ProjectorLayout& layout) {
   torch::nn::Sequential projector;
@@ -25,6 +40,20 @@ RandomStream PassDropout(const RandomStream& step, uint32_t pass) {
   RandomStream stream = step;
   if (pass == 0) return stream;
   return RandomStream(stream.NextU64(), "dropout pass", pass);
+}
+
+PartialStatistics::PartialStatistics(const torch::nn::Module& network,
+                                     int64_t num_parts) {
+  for (const auto& module : network.modules(/*include_self=*/false)) {
+    double* momentum = StatisticsMomentum(*module);
+    if (momentum == nullptr) continue;
+    norms_.emplace_back(module, *momentum);
+    *momentum /= static_cast<double>(num_parts);
+  }
+}
+
+PartialStatistics::~PartialStatistics() {
+  for (const auto& [module, momentum] : norms_) *StatisticsMomentum(*module) = momentum;
 }
 
 std::vector<torch::Tensor> ForwardViews(VisionModel& model, const TrainingBatch& batch,

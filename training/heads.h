@@ -7,6 +7,8 @@
 #include <torch/nn/modules/container/sequential.h>
 #include <torch/types.h>
 
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "base/random.h"
@@ -31,6 +33,20 @@ torch::nn::Sequential MakeProjector(const ProjectorLayout& layout);
 // The dropout stream of pass `pass` over the network in one step; pass 0 is the
 // step's own, later ones draw other masks.
 RandomStream PassDropout(const RandomStream& step, uint32_t pass);
+
+// For a batch that passes a network in `num_parts` parts: while this lives, a part
+// enters the running statistics of the network's batch norms with that fraction of
+// their momentum, so that they average over as many batches as usual.
+class PartialStatistics {
+ public:
+  PartialStatistics(const torch::nn::Module& network, int64_t num_parts);
+  ~PartialStatistics();
+  PartialStatistics(const PartialStatistics&) = delete;
+  PartialStatistics& operator=(const PartialStatistics&) = delete;
+
+ private:
+  std::vector<std::pair<std::shared_ptr<torch::nn::Module>, double>> norms_;
+};
 
 // fc7 of each view, by one forward pass a view: batch norm sees one view at a time, as
 // in the published two-view codes.

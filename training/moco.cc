@@ -1,5 +1,6 @@
 #include "training/moco.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
@@ -12,6 +13,9 @@ namespace iat {
 namespace {
 
 using torch::nn::functional::normalize;
+
+// Batch norm needs two values to have a variance.
+constexpr int64_t kSmallestGroup = 2;
 
 // Kaiming's normal initialisation for a ReLU.
 void InitializeHead(torch::nn::Sequential& head, int64_t init_seed) {
@@ -43,6 +47,38 @@ void Follow(const torch::nn::Module& leader, const torch::nn::Module& follower,
   }
 }
 
+// The first image of each group and the one after its last; sizes differ by one at most.
+std::vector<std::pair<int64_t, int64_t>> Groups(int64_t num_images, int64_t wanted) {
+  const int64_t count = std::clamp<int64_t>(num_images / kSmallestGroup, 1, wanted);
+  std::vector<std::pair<int64_t, int64_t>> groups;
+  for (int64_t g = 0; g < count; ++g) {
+    groups.emplace_back(g * num_images / count, (g + 1) * num_images / count);
+  }
+  return groups;
+}
+
+// The head's output for all images, L2-normalised; batch norm sees a group at a time.
+// Each group of each view (0 or 1) has dropout masks of its own.
+torch::Tensor Embed(VisionModel& model, torch::nn::Sequential& head,
+                    const torch::Tensor& images, int64_t num_groups, uint32_t view,
+                    const TapContext& context) {
+  std::vector<torch::Tensor> features;
+  const auto groups = Groups(images.size(0), num_groups);
+  const PartialStatistics statistics(model, static_cast<int64_t>(groups.size()));
+  uint32_t pass = view;
+  for (const auto& [begin, end] : groups) {
+    TapContext own = context;
+    RandomStream dropout(0, "");
+    if (context.dropout != nullptr) {
+      dropout = PassDropout(*context.dropout, pass);
+      own.dropout = &dropout;
+    }
+    features.push_back(model.Forward(images.slice(0, begin, end), own));
+    pass += 2;
+  }
+  return normalize(head->forward(torch::cat(features)));
+}
+
 }  // namespace
 
 void MocoOptions::Describe(OptionVisitor& visitor) {
@@ -57,6 +93,10 @@ void MocoOptions::Describe(OptionVisitor& visitor) {
                   "width of the head's hidden layer");
   visitor.Integer("embedding_size", embedding_size, {.min = 2, .max = 1 << 16},
                   "dimensions of the embedding");
+  visitor.Integer("batch_norm_groups", batch_norm_groups, {.min = 1, .max = 1 << 16},
+                  "parts of a batch that batch norm sees one at a time, keys in another "
+                  "order than queries, so that statistics do not tell which key is "
+                  "whose; 1: the whole batch");
 }
 
 torch::Tensor MocoLoss(const torch::Tensor& queries, const torch::Tensor& keys,
@@ -65,6 +105,10 @@ torch::Tensor MocoLoss(const torch::Tensor& queries, const torch::Tensor& keys,
   const auto logits = torch::cat({positive, queries.mm(queue.t())}, 1) / temperature;
   // The positive is class 0.
   return -torch::log_softmax(logits, 1).select(1, 0).mean();
+}
+
+std::vector<int64_t> MocoKeyOrder(int64_t data_seed, int64_t step, int64_t num_images) {
+  return RandomStream(data_seed, "key order", step).Permutation(num_images);
 }
 
 TrainingRecipe MomentumContrast::Recipe() {
@@ -85,7 +129,7 @@ absl::StatusOr<std::shared_ptr<Objective>> MomentumContrast::Create(
 MomentumContrast::MomentumContrast(const MocoOptions& options,
                                    const ObjectiveSetup& setup,
                                    std::shared_ptr<VisionModel> key_model)
-    : options_(options) {
+    : options_(options), data_seed_(setup.data_seed) {
   const ProjectorLayout layout{
       .sizes = {setup.model.num_features(), options.hidden_size, options.embedding_size},
       .batch_norm = false};
@@ -113,16 +157,16 @@ MomentumContrast::MomentumContrast(const MocoOptions& options,
 Objective::Result MomentumContrast::Loss(VisionModel& model, const TrainingBatch& batch,
                                          const TapContext& context) {
   const auto views = batch.images.chunk(2);
-  const auto queries = normalize(head_->forward(model.Forward(views[0], context)));
+  const auto queries =
+      Embed(model, head_, views[0], options_.batch_norm_groups, 0, context);
   {
     const torch::NoGradGuard no_grad;
-    TapContext key_context = context;
-    RandomStream dropout(0, "");
-    if (context.dropout != nullptr) {
-      dropout = PassDropout(*context.dropout, 1);
-      key_context.dropout = &dropout;
-    }
-    keys_ = normalize(key_head_->forward(key_model_->Forward(views[1], key_context)));
+    const auto order =
+        torch::tensor(MocoKeyOrder(data_seed_, batch.step, views[1].size(0)))
+            .to(views[1].device());
+    const auto keys = Embed(*key_model_, key_head_, views[1].index_select(0, order),
+                            options_.batch_norm_groups, 1, context);
+    keys_ = torch::empty_like(keys).index_copy_(0, order, keys);
   }
   return {.loss = MocoLoss(queries, keys_, queue_, options_.temperature),
           .embeddings = queries.detach()};

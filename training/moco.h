@@ -10,13 +10,17 @@
 //   head   linear - ReLU - linear, both with bias; weights N(0, 2 / fan-in), biases 0
 //
 // The key network trains along: its batch norm works on the batch and has running
-// statistics of its own, its dropout masks differ from the query's. Shuffling the
-// batch between devices, which keeps a device's batch norm from telling which key is
-// whose, has no meaning on one device: there every key is normalised with the same
-// batch whatever its order.
+// statistics of its own, its dropout masks differ from the query's.
 //
-// Source   He et al., CVPR 2020; Chen et al., arXiv:2003.04297; constants and head as
-//          in the published mouse-vision code.
+// Batch norm over a whole batch would give the positive away: a query and its key share
+// the statistics of the same images, queued keys do not. So batch norm sees a group of
+// images at a time, queries in the batch's order, keys in an order drawn from data_seed
+// and the step: what the published code gets from a batch spread over devices whose
+// keys are shuffled between them. A group has at least two images.
+//
+// Source   He et al., CVPR 2020 (section 3.3: shuffling batch norm, 8 devices); Chen et
+//          al., arXiv:2003.04297; constants and head as in the published mouse-vision
+//          code.
 
 #ifndef IAT_TRAINING_MOCO_H_
 #define IAT_TRAINING_MOCO_H_
@@ -34,12 +38,16 @@ struct MocoOptions {
   int64_t queue_size = 65536;
   int64_t hidden_size = 2048;
   int64_t embedding_size = 128;
+  int64_t batch_norm_groups = 8;
   void Describe(OptionVisitor& visitor);
 };
 
 // queries, keys: n x d, queue: m x d, all normalised.
 torch::Tensor MocoLoss(const torch::Tensor& queries, const torch::Tensor& keys,
                        const torch::Tensor& queue, double temperature);
+
+// The order in which the second views of a step's images go through the key network.
+std::vector<int64_t> MocoKeyOrder(int64_t data_seed, int64_t step, int64_t num_images);
 
 class MomentumContrast : public Objective {
  public:
@@ -66,6 +74,7 @@ class MomentumContrast : public Objective {
 
  private:
   MocoOptions options_;
+  int64_t data_seed_ = 0;
   torch::nn::Sequential head_{nullptr}, key_head_{nullptr};
   std::shared_ptr<VisionModel> key_model_;
   torch::Tensor queue_;     // queue_size x embedding_size, rows normalised

@@ -46,6 +46,7 @@ struct TrainingOptions {
   OptimizerOptions optimizer;
   ScheduleOptions schedule;
   AugmentOptions augmentation = InstanceRecognitionAugmentation();
+  bool dropout = true;
   // Part of the config, never taken from the machine: another number of threads
   // rounds differently.
   int64_t threads_per_model = 1;

@@ -203,7 +203,8 @@ TEST_F(GoldenLossesTest, TenStepsOfMoco) {
   const auto objective = Make<MomentumContrast>({.key_momentum = kKeyMomentum,
                                                  .queue_size = kQueue,
                                                  .hidden_size = kHidden,
-                                                 .embedding_size = kEmbedding});
+                                                 .embedding_size = kEmbedding,
+                                                 .batch_norm_groups = 2});
   const auto sgd = FillAndOptimize(*objective);
   {
     const torch::NoGradGuard no_grad;

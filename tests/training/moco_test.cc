@@ -1,14 +1,18 @@
 #include "training/moco.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <set>
 
 #include "models/torch.h"
 #include "tests/training/objectives_world.h"
 
 namespace iat {
 namespace {
+
+using ::testing::ElementsAre;
 
 class MocoTest : public ObjectiveTest {
  protected:
@@ -32,9 +36,12 @@ TEST_F(MocoTest, ItsLossIsWorkedByHand) {
               -std::log(positive / (positive + x + 1.0)), 1e-6);
 }
 
-// Six keys a step into ten rows: 0-5, then 6-9 and 0-1, then 2-7.
+// Six keys a step into ten rows: 0-5, then 6-9 and 0-1, then 2-7. Batch norm sees two
+// images at a time, in the order of the keys.
 TEST_F(MocoTest, NewKeysReplaceTheOldestInTheQueue) {
-  const auto objective = Make(small_);
+  MocoOptions options = small_;
+  options.batch_norm_groups = 3;
+  const auto objective = Make(options);
   auto expected = objective->queue().clone();
   int64_t row = 0;
   for (int64_t step = 0; step < 4; ++step) {
@@ -50,7 +57,13 @@ TEST_F(MocoTest, NewKeysReplaceTheOldestInTheQueue) {
         if (name.starts_with("key_model.")) weights[name.substr(10)] = value;
       }
       ASSERT_TRUE(LoadStateDict(*key_model, weights, "key").ok());
-      auto x = key_model->Forward(batch.images.slice(0, kNumImages), {});
+      const std::vector<int64_t> order = MocoKeyOrder(1, step, kNumImages);
+      auto x = torch::empty({kNumImages, key_model->num_features()});
+      for (int64_t i = 0; i < kNumImages; i += 2) {
+        const auto pair = torch::tensor({order[i], order[i + 1]});
+        const auto images = batch.images.slice(0, kNumImages).index_select(0, pair);
+        x.index_copy_(0, pair, key_model->Forward(images, {}));
+      }
       x = torch::relu(
           torch::linear(x, state.at("key_head.0.weight"), state.at("key_head.0.bias")));
       x = torch::linear(x, state.at("key_head.2.weight"), state.at("key_head.2.bias"));
@@ -66,6 +79,66 @@ TEST_F(MocoTest, NewKeysReplaceTheOldestInTheQueue) {
     EXPECT_EQ(StateDict(*objective).at("queue_position").item<int64_t>(), row);
     expected.copy_(objective->queue());
   }
+}
+
+TEST_F(MocoTest, KeysComeInAnotherOrderEveryStepAndForEveryDataSeed) {
+  const std::vector<int64_t> order = MocoKeyOrder(1, 7, 64);
+  EXPECT_EQ(MocoKeyOrder(1, 7, 64), order);
+  EXPECT_NE(MocoKeyOrder(1, 8, 64), order);
+  EXPECT_NE(MocoKeyOrder(2, 7, 64), order);
+  const std::set<int64_t> images(order.begin(), order.end());
+  EXPECT_EQ(images.size(), 64u);
+  EXPECT_EQ(*images.rbegin(), 63);
+}
+
+TEST_F(MocoTest, BatchNormSeesAGroupOfQueriesAtATime) {
+  TrainingBatch batch = Batch(2), other = Batch(2);
+  other.images[5].mul_(3.0);
+  const auto changed = [&](int64_t num_groups) {
+    MocoOptions options = small_;
+    options.batch_norm_groups = num_groups;
+    const auto objective = Make(options);
+    const auto before = objective->Loss(*model_, batch, {}).embeddings;
+    const auto after = objective->Loss(*model_, other, {}).embeddings;
+    std::vector<int64_t> rows;
+    for (int64_t i = 0; i < kNumImages; ++i) {
+      if (!torch::equal(before[i], after[i])) rows.push_back(i);
+    }
+    return rows;
+  };
+  EXPECT_THAT(changed(1), ElementsAre(0, 1, 2, 3, 4, 5));
+  EXPECT_THAT(changed(2), ElementsAre(3, 4, 5));
+  EXPECT_THAT(changed(3), ElementsAre(4, 5));
+  // A group has two images at least.
+  EXPECT_THAT(changed(4), ElementsAre(4, 5));
+  EXPECT_THAT(changed(8), ElementsAre(4, 5));
+}
+
+// Without it a small group's statistics would be what evaluation uses.
+TEST_F(MocoTest, GroupsMoveRunningStatisticsAsFarAsAWholeBatchDoes) {
+  const TrainingBatch batch = Batch(2);
+  const auto mean_after = [&](int64_t num_groups) {
+    const auto model = *CreateModel(model_options_, 1);
+    MocoOptions options = small_;
+    options.batch_norm_groups = num_groups;
+    Make(options)->Loss(*model, batch, {});
+    return StateDict(*model).at("features.1.running_mean").clone();
+  };
+  const auto whole = mean_after(1);
+  // 1 - (1 - 0.1 / 3)^3 = 0.0967 of the way instead of 0.1, groups weighted alike to 7%.
+  EXPECT_LT((mean_after(3) - whole).norm().item<double>(),
+            0.1 * whole.norm().item<double>());
+}
+
+TEST_F(MocoTest, EveryGroupHasDropoutMasksOfItsOwn) {
+  TrainingBatch batch = Batch(2);
+  for (int64_t i = 2; i < kNumImages; ++i) batch.images[i].copy_(batch.images[i - 2]);
+  const auto objective = Make(small_);
+  const auto alike = objective->Loss(*model_, batch, {}).embeddings;
+  EXPECT_TRUE(torch::allclose(alike[0], alike[2]));
+  const RandomStream dropout(1, "dropout", 0);
+  const auto masked = objective->Loss(*model_, batch, {.dropout = &dropout}).embeddings;
+  EXPECT_FALSE(torch::allclose(masked[0], masked[2]));
 }
 
 TEST_F(MocoTest, ABatchLargerThanTheQueueLeavesItsLastKeys) {
@@ -110,7 +183,9 @@ TEST_F(MocoTest, TheKeyNetworkStartsEqualFollowsSlowlyAndGetsNoGradient) {
 // The key network normalises by the batch, as in training, and keeps statistics of its
 // own: of the second views, whose mean is another.
 TEST_F(MocoTest, ItsBatchNormHasStatisticsOfItsOwn) {
-  const auto objective = Make(small_);
+  MocoOptions options = small_;
+  options.batch_norm_groups = 1;
+  const auto objective = Make(options);
   TrainingBatch batch = Batch(2);
   batch.images.slice(0, kNumImages).add_(5.0);
   objective->Loss(*model_, batch, {});

@@ -218,6 +218,24 @@ TEST_F(ObjectiveTest, PassesDrawTheirOwnDropoutMasks) {
   EXPECT_EQ(untouched.NextU64(), zeroth.NextU64());
 }
 
+TEST(PartialStatisticsTest, ShareTheMomentumWhileTheyLive) {
+  const auto network = MakeProjector({.sizes = {4, 3, 3, 2}});
+  const auto momenta = [&] {
+    std::vector<double> found;
+    for (const auto& module : network->modules(/*include_self=*/false)) {
+      if (const auto* norm = module->as<torch::nn::BatchNorm1d>()) {
+        found.push_back(norm->options.momentum().value());
+      }
+    }
+    return found;
+  };
+  {
+    const PartialStatistics statistics(*network, 5);
+    EXPECT_THAT(momenta(), ElementsAre(0.02, 0.02));
+  }
+  EXPECT_THAT(momenta(), ElementsAre(0.1, 0.1));
+}
+
 TEST_F(ObjectiveTest, ViewsAreNormalisedOneByOne) {
   TrainingBatch batch = Batch(2);
   // The second views are brighter: one common batch norm would tell them apart.

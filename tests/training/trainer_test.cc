@@ -144,6 +144,8 @@ TEST_P(EveryObjectiveTest, TheLossFallsBelowThatOfUninformedEmbeddings) {
   // Fewer keys than images, so that few images meet their own.
   objectives.Of<MomentumContrast>().queue_size = 16;
   objectives.Of<MomentumContrast>().key_momentum = 0.9;
+  // Eighty steps are too few to learn through the noise of batch norm over 4 images.
+  objectives.Of<MomentumContrast>().batch_norm_groups = 2;
   objectives.Of<BarlowTwins>().redundancy_weight = 0.1;  // for 64 dimensions
   if (name == "autoencoder") job.options.optimizer.optimizer = "adam";
   AugmentOptions& views = job.options.augmentation;
@@ -516,6 +518,7 @@ TEST_F(TrainerTest, IsTrainedFollowsTheRecipeAndNotHowOftenWeLook) {
   EXPECT_FALSE(
       trained_after([](TrainingJob& j) { j.options.objective.name = "vicreg"; }));
   EXPECT_FALSE(trained_after([](TrainingJob& j) { j.options.threads_per_model = 2; }));
+  EXPECT_FALSE(trained_after([](TrainingJob& j) { j.options.dropout = false; }));
   EXPECT_FALSE(trained_after([](TrainingJob& j) { j.animal.init_seed = 2; }));
   EXPECT_FALSE(trained_after([](TrainingJob& j) { j.animal.data_seed = 2; }));
   EXPECT_FALSE(trained_after([](TrainingJob& j) { j.model.width = 1.0 / 16; }));
@@ -533,6 +536,27 @@ TEST_F(TrainerTest, HowOftenWeLookDoesNotChangeTheWeights) {
   ASSERT_TRUE(Train(closer).ok());
   EXPECT_EQ(WeightBytes(job), WeightBytes(closer));
   EXPECT_EQ(Metrics(closer).rows.size(), 8u);
+}
+
+// One step at a vanishing rate: batch norm's statistics say what went in. fc6's
+// (classifier.2) are behind the first dropout, conv5's (features.15) before it.
+TEST_F(TrainerTest, WithoutDropoutNothingIsDropped) {
+  const auto weights_of = [&](bool dropout, const char* folder) {
+    TrainingJob job = Job("autoencoder", folder);
+    job.options.epochs = 1;
+    job.options.batch_size = 64;
+    job.options.knn_images = 0;
+    job.options.schedule.learning_rate = 1e-12;
+    job.options.dropout = dropout;
+    EXPECT_TRUE(Train(job).ok());
+    return Weights(job);
+  };
+  const auto with = weights_of(true, "with"), without = weights_of(false, "without");
+  const auto ratio = [&](const std::string& name) {
+    return (with.at(name) / without.at(name)).mean().item<double>();
+  };
+  EXPECT_NEAR(ratio("features.15.running_var"), 1.0, 1e-5);
+  EXPECT_GT(ratio("classifier.2.running_var"), 1.0 + 1e-4);
 }
 
 TEST_F(TrainerTest, AnUntrainedAnimalKeepsItsInitialWeights) {

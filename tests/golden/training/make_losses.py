@@ -34,6 +34,8 @@ PREDICTION_HIDDEN = 12
 DECODER = 16
 QUEUE = 40
 QUEUE_KEY = 600
+BATCH_NORM_GROUPS = 2
+DATA_SEED = 0
 KEY_MOMENTUM = 0.9  # ten steps at the published 0.999 would show nothing
 CLASSES = 5
 # A narrow network with batch norm has gradients in the hundreds, so that this small
@@ -134,6 +136,55 @@ class SimClr(nn.Module):
         return loss / (2 * BATCH)
 
 
+class RandomStream:
+    """base/random.h: Philox4x32-10 under a key of seed and purpose."""
+
+    def __init__(self, seed, purpose, a):
+        key = self.mix(self.mix(seed) ^ self.fnv1a(purpose))
+        self.key = (key & 0xffffffff, key >> 32)
+        self.counter = [0, 0, a & 0xffffffff, a >> 32]
+        self.words = []
+
+    @staticmethod
+    def mix(x):
+        """SplitMix64."""
+        full = (1 << 64) - 1
+        x = (x + 0x9e3779b97f4a7c15) & full
+        x = ((x ^ (x >> 30)) * 0xbf58476d1ce4e5b9) & full
+        x = ((x ^ (x >> 27)) * 0x94d049bb133111eb) & full
+        return x ^ (x >> 31)
+
+    @staticmethod
+    def fnv1a(text):
+        value = 0xcbf29ce484222325
+        for byte in text.encode():
+            value = ((value ^ byte) * 0x100000001b3) & ((1 << 64) - 1)
+        return value
+
+    def next_u32(self):
+        if not self.words:
+            c, (k0, k1) = list(self.counter), self.key
+            for _ in range(10):
+                high0, low0 = divmod(0xd2511f53 * c[0], 1 << 32)
+                high1, low1 = divmod(0xcd9e8d57 * c[2], 1 << 32)
+                c = [high1 ^ c[1] ^ k0, low1, high0 ^ c[3] ^ k1, low0]
+                k0, k1 = (k0 + 0x9e3779b9) % (1 << 32), (k1 + 0xbb67ae85) % (1 << 32)
+            self.words = c
+            self.counter[0] += 1
+        return self.words.pop(0)
+
+    def below(self, n):
+        """Lemire's unbiased integer; what it rejects never happens for small n."""
+        return (((self.next_u32() << 32) | self.next_u32()) * n) >> 64
+
+    def permutation(self, n):
+        values = list(range(n))
+        for i in range(n, 1, -1):
+            j = self.below(i)
+            values[i - 1], values[j] = values[j], values[i - 1]
+        return values
+
+
 class Moco(nn.Module):
     num_views = 2
 
@@ -147,15 +198,23 @@ class Moco(nn.Module):
     def loss(self, model, images, step):
         if self.key is None:
             self.key = [copy.deepcopy(model), copy.deepcopy(self.head)]
-        q = normalise(self.head(model(images[:BATCH])))
+        q = normalise(self.head(self.in_groups(model, images[:BATCH])))
+        order = RandomStream(DATA_SEED, "key order", step).permutation(BATCH)
         with torch.no_grad():
-            self.keys = normalise(self.key[1](self.key[0](images[BATCH:])))
+            shuffled = images[BATCH:][order]
+            keys = normalise(self.key[1](self.in_groups(self.key[0], shuffled)))
+            self.keys = keys[numpy.argsort(order)]
         loss = 0
         for i in range(BATCH):
             positive = torch.exp(q[i] @ self.keys[i] / 0.2)
             negatives = sum(torch.exp(q[i] @ row / 0.2) for row in self.queue)
             loss = loss - torch.log(positive / (positive + negatives))
         return loss / BATCH
+
+    @staticmethod
+    def in_groups(model, images):
+        """Batch norm sees one group of neighbours at a time."""
+        return torch.cat([model(group) for group in images.chunk(BATCH_NORM_GROUPS)])
 
     def after_step(self, model):
         with torch.no_grad():
