@@ -8,9 +8,11 @@ docs/objectives.md.
 One network after the other (seed 0), each in a run folder of its own, on every tenth
 class of Tiny ImageNet (20 classes, all four parts, 9,994 images). kNN: the weighted vote
 of 200 neighbours, fc7, 1,000 held-out images against the others; the interval is 95 %
-for a share of 1,000. Losses are means over the first and the last epoch. Seconds are of
-processor time, so that a busy machine changes images/s little. A run folder that is
-there is continued, or read if it is complete (its images/s are then of no use).
+for a share of 1,000. Losses are means over the first and the last epoch; the effective
+rank is that of the last batch's embeddings, and "collapsed" stands beside it if any epoch
+ended below the alarm. Seconds are of processor time, so that a busy machine changes
+images/s little. A run folder that is there is continued, or read if it is complete (its
+images/s are then of no use).
 """
 
 import argparse
@@ -25,30 +27,38 @@ import tempfile
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 
+BATCH_SIZE = 64  # of objectives.toml
+TRAINING_IMAGES = 8994
+
 # Keys of [training] beside objectives.toml.
 ADAM = {"optimizer": "adam", "learning_rate": 1e-3, "weight_decay": 1e-6}
 VIEWS = {"augmentation.min_crop_area": 0.3}
+NO_DROPOUT = {"dropout": False}
 SETTINGS = {
     "supervised": {"epochs": 4, "learning_rate": 0.02, **VIEWS},
     "instance_recognition": {"epochs": 24, **ADAM, "learning_rate": 5e-4, "warmup_epochs": 1},
     "simclr": {"epochs": 20, **ADAM, "warmup_epochs": 1, "simclr.temperature": 0.2, **VIEWS},
-    "barlow_twins": {"epochs": 16, **ADAM, "warmup_epochs": 0.5,
+    "barlow_twins": {"epochs": 16, **NO_DROPOUT, **ADAM, "warmup_epochs": 0.5,
                      "barlow_twins.projection_size": 256,
                      "barlow_twins.redundancy_weight": 0.03, **VIEWS},
-    "vicreg": {"epochs": 16, **ADAM, "warmup_epochs": 0.5, "vicreg.projection_size": 256,
-               **VIEWS},
-    "moco_v2": {"epochs": 16, "learning_rate": 0.03, "weight_decay": 1e-4,
-                "moco_v2.queue_size": 2048, "moco_v2.key_momentum": 0.99,
-                "moco_v2.hidden_size": 512, **VIEWS},
-    "simsiam": {"epochs": 16, "learning_rate": 0.03, "simsiam.projection_size": 256,
-                "simsiam.prediction_hidden_size": 64, **VIEWS},
-    "autoencoder": {"epochs": 8, **ADAM, "weight_decay": 0.0, "warmup_epochs": 1,
+    "vicreg": {"epochs": 16, **NO_DROPOUT, **ADAM, "warmup_epochs": 0.5,
+               "vicreg.projection_size": 256, **VIEWS},
+    "moco_v2": {"epochs": 16, **NO_DROPOUT, "learning_rate": 0.03, "weight_decay": 1e-4,
+                "warmup_epochs": 1, "moco_v2.queue_size": 2048,
+                "moco_v2.key_momentum": 0.996, "moco_v2.hidden_size": 512, **VIEWS},
+    "simsiam": {"epochs": 16, "batch_size": 256, "learning_rate": 0.03,
+                "weight_decay": 5e-4, "simsiam.projection_size": 512,
+                "simsiam.prediction_hidden_size": 128, **VIEWS},
+    "autoencoder": {"epochs": 8, **NO_DROPOUT, **ADAM, "weight_decay": 0.0, "warmup_epochs": 1,
                     "autoencoder.decoder_channels": 64, **VIEWS},
-    "rotnet": {"epochs": 12, **ADAM, **VIEWS},
+    "rotnet": {"epochs": 24, **NO_DROPOUT, "learning_rate": 0.03,
+               "augmentation.min_crop_area": 0.5},
 }
 
 
 def toml(value):
+    if isinstance(value, bool):
+        return str(value).lower()
     return '"%s"' % value if isinstance(value, str) else repr(value)
 
 
@@ -71,7 +81,9 @@ def pack(binary, out):
 
 
 def run(binary, out, objective, settings):
-    keys = {"objective": objective, **settings}
+    batch_size = settings.get("batch_size", BATCH_SIZE)
+    keys = {"objective": objective, **settings,
+            "log_every": TRAINING_IMAGES // batch_size}  # an epoch
     command = [binary, "train", os.path.join(FOLDER, "objectives.toml"), "--out",
                os.path.join(out, objective), "--jobs", "1", "--device", "cpu"]
     for key, value in keys.items():
@@ -104,15 +116,17 @@ def main():
         steps, knn = int(rows[-1]["step"]), float(rows[-1]["knn_weighted_top1"])
         collapsed = any(float(row["embedding_deviation"]) < 0.05
                         or float(row["effective_rank"]) < 1.5 for row in rows)
+        rank = "%.1f%s" % (float(rows[-1]["effective_rank"]), ", collapsed" * collapsed)
+        images = steps * settings.get("batch_size", BATCH_SIZE)
         half = 1.96 * math.sqrt(knn * (1 - knn) / 1000)
         lines.append("| `%s` | %s | %d | %.4g → %.4g | %s | %.1f ± %.1f | %.0f |" % (
             objective, ", ".join("`%s = %s`" % (k, toml(v)) for k, v in settings.items()),
             steps, float(rows[0]["loss"]), float(rows[-1]["loss"]),
-            "yes" if collapsed else "no", 100 * knn, 100 * half, 64 * steps / seconds))
+            rank, 100 * knn, 100 * half, images / seconds))
         print(" ".join(command), file=sys.stderr)
         print(lines[-1], flush=True)
     print("\n| objective | keys of `[training]` | steps | loss, first and last epoch "
-          "| collapsed | kNN top-1, % | images/s |")
+          "| effective rank | kNN top-1, % | images/s |")
     print("| --- " * 7 + "|")
     print("\n".join(lines))
 
