@@ -64,12 +64,12 @@ TEST(LearningFigureTest, LossIsTheMeanOverAnEpochsStepsAndThenOverNetworks) {
   ASSERT_THAT(figure->chart.panels, SizeIs(2));
   const CurvePanel& loss = figure->chart.panels[0];
   ASSERT_THAT(loss.curves, SizeIs(5));
-  const ChartCurve& seed = CurveNamed(loss, "seed-001");
+  const ChartCurve seed = CurveNamed(loss, "seed-001");
   ASSERT_THAT(seed.points, SizeIs(2));
   EXPECT_NEAR(seed.points[0].y, 6.0, kTolerance);
   // 2 steps of 5 and 8 of 4.
   EXPECT_NEAR(seed.points[1].y, 4.2, kTolerance);
-  const CurveChartPoint& mean = CurveNamed(loss, "mean").points[1];
+  const CurveChartPoint mean = CurveNamed(loss, "mean").points[1];
   EXPECT_NEAR(mean.y, (3.2 + 4.2 + 5.2 + 6.2) / 4, kTolerance);
   // For a mean the jackknife is s / sqrt(n): t(3) = 3.18245, s = 1.29099.
   EXPECT_NEAR(mean.high - mean.y, 3.18245 * 1.29099 / 2, 1e-4);
@@ -80,7 +80,7 @@ TEST(LearningFigureTest, UntrainedNetworksAndChanceAreLevels) {
   const auto figure = MakeLearningFigure(MadeUpTraining(4), kTrained);
   ASSERT_TRUE(figure.has_value());
   const CurvePanel& knn = figure->chart.panels[1];
-  const ChartCurve& untrained = CurveNamed(knn, "untrained");
+  const ChartCurve untrained = CurveNamed(knn, "untrained");
   ASSERT_THAT(untrained.points, SizeIs(2));
   EXPECT_EQ(untrained.points[0].x, 0);
   EXPECT_EQ(untrained.points[1].x, 2);
