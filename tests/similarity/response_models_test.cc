@@ -323,7 +323,9 @@ TEST(GlmPoissonSoftplusTest, IsAtTheMinimumForSourcesOfAnyWidth) {
     const Eigen::MatrixXd data = z * (z.transpose() * residual);
     const Eigen::MatrixXd shrinkage =
         kNum * kPenalty * (eta.rowwise() - eta.colwise().mean()).matrix();
-    EXPECT_LT((data + shrinkage).norm(), 1e-6 * shrinkage.norm()) << p;
+    // The 1e-8 to which predictors are promised, times the largest eigenvalue of z z'
+    // (n p / 12) over n times the penalty.
+    EXPECT_LT((data + shrinkage).norm(), 1e-4 * shrinkage.norm()) << p;
     EXPECT_GT(shrinkage.norm(), 1.0);
   }
 }
