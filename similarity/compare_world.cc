@@ -19,7 +19,8 @@ namespace {
 
 // Raised when a change of the engine changes results, so that old parts are redone.
 constexpr int kEngineVersion = 4;
-// The same for mappings other than ridge and LogisticRidge, whose cells alone it concerns.
+// The same for mappings other than ridge and LogisticRidge, whose cells alone it
+// concerns.
 constexpr int kOtherMappingsVersion = 2;
 
 bool Contains(const std::vector<int64_t>& values, int64_t value) {
