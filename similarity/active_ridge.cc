@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/nan.h"
 #include "base/status.h"
+#include "similarity/column_forms.h"
 #include "similarity/linear_algebra.h"
 #include "similarity/ridge.h"
 #include "similarity/source_basis.h"
@@ -33,6 +34,7 @@ constexpr double kSmallestMargin = 1e-4;
 // Active stimuli that are multiplied at a time; a tile of 256 x 256 floats stays in a
 // core's own cache.
 constexpr Eigen::Index kTile = 256;
+constexpr Eigen::Index kGramRows = 1024;  // to a Gram matrix, summed in float64
 constexpr Eigen::Index kStride = kTile + TridiagonalLeverages::kRowMultiple;
 
 // Targets refined together: as many as keep their factors in this many bytes.
@@ -66,7 +68,8 @@ class BlockSolver {
         rows_((basis.rotated().transpose() / std::sqrt(unit_)).cast<float>()),
         square_norms_(basis.rotated().rowwise().squaredNorm()),
         gathered_(r_, (n_ + kTile - 1) / kTile * kTile),
-        gram_(r_, r_),
+        inactive_(r_, kGramRows),
+        gram_sum_(r_, r_),
         tile_gram_(r_, r_),
         rotated_(kStride, r_) {}
 
@@ -147,8 +150,10 @@ class BlockSolver {
 
     Gather(active, c);
     MakeGram(active, c);
-    IAT_ASSIGN_OR_RETURN(const Tridiagonal tridiagonal, Tridiagonalise(gram_));
-    const Eigen::VectorXd right = tridiagonal.Apply(true, projected_.col(c));
+    IAT_ASSIGN_OR_RETURN(const TridiagonalOf<float> tridiagonal, Tridiagonalise(gram_));
+    const Eigen::VectorXd right =
+        norm *
+        tridiagonal.Apply(true, (projected_.col(c) / norm).cast<float>()).cast<double>();
     std::vector<TridiagonalFactor> factors;
     Eigen::MatrixXd rotated(r_, num_penalties);
     Eigen::ArrayXd sum_of_leverages(num_penalties), generalised(num_penalties);
@@ -178,11 +183,10 @@ class BlockSolver {
       plausible_penalties.push_back(penalties[l]);
       plausible_factors.push_back(factors[l]);
     }
-    const Eigen::MatrixXd weights =
-        tridiagonal.Apply(false, rotated(Eigen::all, plausible));
     const Eigen::ArrayXf values = (masked_.col(c)(active) / norm).cast<float>();
-    const Eigen::MatrixXf coefficients =
-        (weights * (std::sqrt(unit_) / norm)).cast<float>();
+    const Eigen::MatrixXf coefficients = tridiagonal.Apply(
+        false,
+        (rotated(Eigen::all, plausible) * (std::sqrt(unit_) / norm)).cast<float>());
 
     Search& search = searches_[c];
     const std::vector<Eigen::Index> candidates = Candidates(
@@ -191,16 +195,16 @@ class BlockSolver {
     if (candidates.size() > 1) {
       best = Compare(tridiagonal, plausible_factors, candidates, values);
     }
-    search.freedom = freedom_.col(best).head(values.size());
+    search.freedom = freedom_.col(best);
     search.penalty = plausible_penalties[best];
     search.at_edge = num_penalties > 1 &&
                      (plausible[best] == 0 || plausible[best] + 1 == num_penalties);
-    gram_.diagonal().array() += search.penalty / unit_;
-    const auto cholesky = Cholesky(gram_);
+    gram_.diagonal().array() += static_cast<float>(search.penalty / unit_);
+    auto cholesky = Cholesky(gram_);
     if (!cholesky.ok()) return absl::OkStatus();  // left to float64
-    search.cholesky = cholesky->cast<float>();
+    search.cholesky = *std::move(cholesky);
     search.chosen = true;
-    weights_.col(c) = weights.col(best);
+    weights_.col(c) = coefficients.col(best).cast<double>() * (norm / std::sqrt(unit_));
     return absl::OkStatus();
   }
 
@@ -219,37 +223,39 @@ class BlockSolver {
   // The lower triangle of the active stimuli's Gram matrix. With Z'Z diagonal, it is
   // also what the inactive ones leave of the whole.
   void MakeGram(const std::vector<Eigen::Index>& active, Eigen::Index c) {
-    gram_.setZero();
+    gram_sum_.setZero();
     const Eigen::Index count = static_cast<Eigen::Index>(active.size());
     if (2 * count <= n_) {
-      for (Eigen::Index first = 0; first < count; first += kTile) {
-        AddOuterGram(std::min(kTile, count - first), gathered_.col(first).data(), 1.0);
+      for (Eigen::Index first = 0; first < count; first += kGramRows) {
+        AddOuterGram(std::min(kGramRows, count - first), gathered_.col(first).data(),
+                     1.0);
       }
-      return;
+    } else {
+      gram_sum_.diagonal() = basis_.eigenvalues() / unit_;
+      const Eigen::VectorXd mean = means_.col(c) / std::sqrt(unit_);
+      gram_sum_.triangularView<Eigen::Lower>() -=
+          (static_cast<double>(count) * mean) * mean.transpose();
+      Eigen::Index filled = 0;
+      for (Eigen::Index i = 0, next = 0; i < n_; ++i) {
+        if (next < count && active[next] == i) {
+          ++next;
+        } else {
+          inactive_.col(filled++) = rows_.col(i);
+        }
+        if (filled == kGramRows || (i + 1 == n_ && filled > 0)) {
+          AddOuterGram(filled, inactive_.data(), -1.0);
+          filled = 0;
+        }
+      }
     }
-    gram_.diagonal() = basis_.eigenvalues() / unit_;
-    const Eigen::VectorXd mean = means_.col(c) / std::sqrt(unit_);
-    gram_.triangularView<Eigen::Lower>() -=
-        (static_cast<double>(count) * mean) * mean.transpose();
-    Eigen::MatrixXf inactive(r_, kTile);
-    Eigen::Index filled = 0;
-    for (Eigen::Index i = 0, next = 0; i < n_; ++i) {
-      if (next < count && active[next] == i) {
-        ++next;
-      } else {
-        inactive.col(filled++) = rows_.col(i);
-      }
-      if (filled == kTile || (i + 1 == n_ && filled > 0)) {
-        AddOuterGram(filled, inactive.data(), -1.0);
-        filled = 0;
-      }
-    }
+    gram_ = gram_sum_.cast<float>();
   }
 
   void AddOuterGram(Eigen::Index count, const float* columns, double sign) {
     OuterGram(r_, count, columns, tile_gram_);
     for (Eigen::Index j = 0; j < r_; ++j) {
-      gram_.col(j).tail(r_ - j) += sign * tile_gram_.col(j).tail(r_ - j).cast<double>();
+      gram_sum_.col(j).tail(r_ - j) +=
+          sign * tile_gram_.col(j).tail(r_ - j).cast<double>();
     }
   }
 
@@ -261,28 +267,20 @@ class BlockSolver {
                                        const Eigen::MatrixXf& coefficients,
                                        const Eigen::ArrayXf& values) {
     const Eigen::Index count = values.size(), num_penalties = coefficients.cols();
-    const Eigen::Index padded = (count + kTile - 1) / kTile * kTile;
     Eigen::MatrixXf inverse_diagonal(r_, num_penalties);
     for (Eigen::Index l = 0; l < num_penalties; ++l) {
       inverse_diagonal.col(l) =
-          (gram_.diagonal().array() + penalties[l] / unit_).inverse().cast<float>();
+          (gram_.diagonal().array() + static_cast<float>(penalties[l] / unit_)).inverse();
     }
-    residuals_.resize(padded, num_penalties);
-    freedom_.resize(padded, num_penalties);
-    for (Eigen::Index first = 0; first < padded; first += kTile) {
-      const float* tile = gathered_.col(first).data();
-      MultiplyTile(true, kTile, num_penalties, r_, tile, r_, coefficients.data(), r_,
-                   residuals_.col(0).data() + first, padded);
-      squares_ = gathered_.middleCols(first, kTile).cwiseAbs2();
-      MultiplyTile(true, kTile, num_penalties, r_, squares_.data(), r_,
-                   inverse_diagonal.data(), r_, freedom_.col(0).data() + first, padded);
-    }
+    residuals_.resize(count, num_penalties);
+    freedom_.resize(count, num_penalties);
+    ColumnForms(gathered_, coefficients, inverse_diagonal, residuals_, freedom_);
     const double m = static_cast<double>(count);
     const float most = static_cast<float>(1.0 - 1.0 / m);
     Eigen::ArrayXd errors(num_penalties), margins(num_penalties);
     for (Eigen::Index l = 0; l < num_penalties; ++l) {
-      auto residual = residuals_.col(l).head(count);
-      auto freedom = freedom_.col(l).head(count);
+      auto residual = residuals_.col(l);
+      auto freedom = freedom_.col(l);
       residual = values - residual;
       // Newton's method for c, which starts close.
       float scale = 1.0f;
@@ -309,7 +307,7 @@ class BlockSolver {
 
   // Position of the smallest summed squared leave-one-out error among the candidates,
   // whose exact leverages it puts into freedom_.
-  Eigen::Index Compare(const Tridiagonal& tridiagonal,
+  Eigen::Index Compare(const TridiagonalOf<float>& tridiagonal,
                        const std::vector<TridiagonalFactor>& factors,
                        const std::vector<Eigen::Index>& candidates,
                        const Eigen::ArrayXf& values) {
@@ -319,7 +317,7 @@ class BlockSolver {
     for (const Eigen::Index l : candidates) compared.push_back(factors[l]);
     const TridiagonalLeverages leverages(compared);
     const Eigen::MatrixXf vectors =
-        tridiagonal.Apply(false, Eigen::MatrixXd::Identity(r_, r_)).cast<float>();
+        tridiagonal.Apply(false, Eigen::MatrixXf::Identity(r_, r_));
     const float most = 1.0f - 1.0f / static_cast<float>(count);
     Eigen::VectorXd errors = Eigen::VectorXd::Zero(num_candidates);
     Eigen::ArrayXXf leverage(kTile, num_candidates);
@@ -392,9 +390,10 @@ class BlockSolver {
   Eigen::MatrixXd mask_, masked_, means_, projected_, weights_;
   std::vector<Search> searches_;
   // Of the target under way.
-  Eigen::MatrixXf gathered_;
-  Eigen::MatrixXd gram_;
-  Eigen::MatrixXf tile_gram_, rotated_, squares_;
+  Eigen::MatrixXf gathered_, inactive_;
+  Eigen::MatrixXd gram_sum_;
+  Eigen::MatrixXf gram_;
+  Eigen::MatrixXf tile_gram_, rotated_;
   Eigen::ArrayXXf residuals_, freedom_;  // active stimuli x penalties
 };
 

@@ -11,12 +11,12 @@
 // Method   In the source's eigenbasis, where a target's Gram matrix A over its m active
 //          stimuli is close to diagonal. Per target: A in float32 tiles summed in
 //          float64, over the active or the inactive stimuli, whichever are fewer; its
-//          tridiagonal form, which gives the weights and the sum of leverages at every
-//          penalty in O(units), and so generalised cross-validation, which passes over
-//          penalties that are 10 % above its best. Leave-one-out divides a residual by
-//          1 - 1/m - h_i;
-//          exact leverages of all stimuli, h_i = x_i' (A + penalty I)^-1 x_i, would cost
-//          most of the fit, so they are first estimated as
+//          tridiagonal form in float32 (rows in order of their size, so that small ones
+//          keep their accuracy), which gives the weights and the sum of leverages at
+//          every penalty in O(units), and so generalised cross-validation, which passes
+//          over penalties that are 10 % above its best. Leave-one-out divides a residual
+//          by 1 - 1/m - h_i; exact leverages of all stimuli, h_i = x_i' (A + penalty
+//          I)^-1 x_i, would cost most of the fit, so they are first estimated as
 //            h_i = c g_i / (1 + c g_i),  g_i = sum_k x_ik^2 / (A_kk + penalty),
 //          with the c that makes their sum exact. A quadratic form in the inverse of a
 //          sample's Gram matrix scatters by sqrt(2 / (m - units)) about that, and only

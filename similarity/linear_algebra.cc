@@ -16,6 +16,17 @@ int Stride(Eigen::Index stride) {
   return static_cast<int>(std::max<Eigen::Index>(stride, 1));
 }
 
+absl::Status NotTridiagonalised(int size, const char* routine, int info) {
+  return absl::InternalError(absl::StrCat("tridiagonalisation of a ", size, " x ", size,
+                                          " matrix failed (", routine, ": ", info, ")"));
+}
+
+absl::Status NotPositiveDefinite(int size, const char* routine, int info) {
+  return absl::FailedPreconditionError(absl::StrCat("a ", size, " x ", size,
+                                                    " matrix is not positive definite (",
+                                                    routine, ": ", info, ")"));
+}
+
 }  // namespace
 
 template <>
@@ -93,20 +104,45 @@ absl::StatusOr<Tridiagonal> Tridiagonalise(Eigen::MatrixXd lower) {
   const int info = LAPACKE_dsytrd(LAPACK_COL_MAJOR, 'L', size, lower.data(), size,
                                   result.diagonal.data(), result.off_diagonal.data(),
                                   result.reflector_scales.data());
-  if (info != 0) {
-    return absl::InternalError(absl::StrCat("tridiagonalisation of a ", size, " x ", size,
-                                            " matrix failed (dsytrd: ", info, ")"));
-  }
+  if (info != 0) return NotTridiagonalised(size, "dsytrd", info);
   result.reflectors = std::move(lower);
   return result;
 }
 
-Eigen::MatrixXd Tridiagonal::Apply(bool transpose, Eigen::MatrixXd b) const {
+absl::StatusOr<TridiagonalOf<float>> Tridiagonalise(Eigen::MatrixXf lower) {
+  const int size = static_cast<int>(lower.rows());
+  TridiagonalOf<float> result;
+  result.reflector_scales.resize(size);
+  Eigen::VectorXf diagonal(size), off_diagonal(size - 1);
+  // From the last row up: small rows, which come first, keep their own accuracy.
+  lower.transposeInPlace();
+  const int info =
+      LAPACKE_ssytrd(LAPACK_COL_MAJOR, 'U', size, lower.data(), size, diagonal.data(),
+                     off_diagonal.data(), result.reflector_scales.data());
+  if (info != 0) return NotTridiagonalised(size, "ssytrd", info);
+  result.diagonal = diagonal.cast<double>();
+  result.off_diagonal = off_diagonal.cast<double>();
+  result.reflectors = std::move(lower);
+  return result;
+}
+
+template <>
+Eigen::MatrixXd TridiagonalOf<double>::Apply(bool transpose, Eigen::MatrixXd b) const {
   const int size = static_cast<int>(diagonal.size());
   const int info = LAPACKE_dormtr(LAPACK_COL_MAJOR, 'L', 'L', transpose ? 'T' : 'N', size,
                                   static_cast<int>(b.cols()), reflectors.data(), size,
                                   reflector_scales.data(), b.data(), size);
   IAT_CHECK(info == 0, "dormtr refused its arguments");
+  return b;
+}
+
+template <>
+Eigen::MatrixXf TridiagonalOf<float>::Apply(bool transpose, Eigen::MatrixXf b) const {
+  const int size = static_cast<int>(diagonal.size());
+  const int info = LAPACKE_sormtr(LAPACK_COL_MAJOR, 'L', 'U', transpose ? 'T' : 'N', size,
+                                  static_cast<int>(b.cols()), reflectors.data(), size,
+                                  reflector_scales.data(), b.data(), size);
+  IAT_CHECK(info == 0, "sormtr refused its arguments");
   return b;
 }
 
@@ -132,11 +168,15 @@ absl::StatusOr<Eigen::MatrixXd> Cholesky(Eigen::MatrixXd lower) {
   const int size = static_cast<int>(lower.rows());
   const int info =
       LAPACKE_dpotrf(LAPACK_COL_MAJOR, 'L', size, lower.data(), Stride(size));
-  if (info != 0) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("a ", size, " x ", size,
-                     " matrix is not positive definite (dpotrf: ", info, ")"));
-  }
+  if (info != 0) return NotPositiveDefinite(size, "dpotrf", info);
+  return lower;
+}
+
+absl::StatusOr<Eigen::MatrixXf> Cholesky(Eigen::MatrixXf lower) {
+  const int size = static_cast<int>(lower.rows());
+  const int info =
+      LAPACKE_spotrf(LAPACK_COL_MAJOR, 'L', size, lower.data(), Stride(size));
+  if (info != 0) return NotPositiveDefinite(size, "spotrf", info);
   return lower;
 }
 

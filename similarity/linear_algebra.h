@@ -40,16 +40,24 @@ absl::StatusOr<SymmetricEigen> Eigendecompose(Eigen::MatrixXd lower);
 
 // A = Q T Q', T tridiagonal: a fifth of the work of an eigendecomposition, and as good
 // where only (A + penalty I)^-1 is wanted for many penalties. Q is kept as reflectors.
-struct Tridiagonal {
+struct TridiagonalForm {
   Eigen::VectorXd diagonal, off_diagonal;  // of T
-  Eigen::MatrixXd reflectors;
-  Eigen::VectorXd reflector_scales;
+};
+template <typename Scalar>
+struct TridiagonalOf : TridiagonalForm {
+  using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
+  Matrix reflectors;
+  Eigen::Matrix<Scalar, Eigen::Dynamic, 1> reflector_scales;
 
   // Q * B, or Q' * B where `transpose`.
-  Eigen::MatrixXd Apply(bool transpose, Eigen::MatrixXd b) const;
+  Matrix Apply(bool transpose, Matrix b) const;
 };
-// Reads the lower triangle of a matrix with at least one row.
+using Tridiagonal = TridiagonalOf<double>;
+// Reads the lower triangle of a matrix with at least one row. In float32 a matrix whose
+// rows come in ascending order of size keeps the accuracy of the small ones: reduced in
+// the other direction, Gram matrices of an eigenbasis were of no use at weak penalties.
 absl::StatusOr<Tridiagonal> Tridiagonalise(Eigen::MatrixXd lower);
+absl::StatusOr<TridiagonalOf<float>> Tridiagonalise(Eigen::MatrixXf lower);
 
 // A = Q [R; 0] by Householder reflections, and Q'B: where A has more rows than columns.
 struct OrthogonalFactor {
@@ -61,6 +69,7 @@ OrthogonalFactor FactorOrthogonally(Eigen::MatrixXd a, Eigen::MatrixXd b);
 // The lower Cholesky factor; reads the lower triangle, leaves the upper one as it is.
 // FailedPrecondition where the matrix is not positive definite.
 absl::StatusOr<Eigen::MatrixXd> Cholesky(Eigen::MatrixXd lower);
+absl::StatusOr<Eigen::MatrixXf> Cholesky(Eigen::MatrixXf lower);
 
 // The lower triangle of A A' in float32; A is size x count, column-major and
 // contiguous.

@@ -215,7 +215,8 @@ absl::StatusOr<LogisticHessian> LogisticHessian::Create(
   lower.diagonal().array() +=
       (FlooredCurvature(total - taken, design) * design.curvature()).cast<float>();
   lower.diagonal().head(size - 1).array() += static_cast<float>(2.0 * penalty);
-  IAT_ASSIGN_OR_RETURN(const Eigen::MatrixXd cholesky, Cholesky(lower.cast<double>()));
+  IAT_ASSIGN_OR_RETURN(const Eigen::MatrixXd cholesky,
+                       Cholesky(Eigen::MatrixXd(lower.cast<double>())));
   return LogisticHessian(cholesky.cast<float>());
 }
 

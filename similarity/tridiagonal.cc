@@ -33,7 +33,7 @@ void Eliminate(const TridiagonalFactor& factor, const ColumnTile& b, ColumnTile&
 
 }  // namespace
 
-TridiagonalFactor::TridiagonalFactor(const Tridiagonal& t, double penalty)
+TridiagonalFactor::TridiagonalFactor(const TridiagonalForm& t, double penalty)
     : lower(t.off_diagonal), inverse_pivot(t.diagonal.size()) {
   double pivot = t.diagonal(0) + penalty;
   inverse_pivot(0) = 1.0 / pivot;
@@ -130,7 +130,7 @@ TridiagonalForms QuadraticForms(const std::vector<TridiagonalFactor>& factors,
   return forms;
 }
 
-double InverseTrace(const Tridiagonal& t, double penalty) {
+double InverseTrace(const TridiagonalForm& t, double penalty) {
   // 1 / (T + penalty I)^-1_kk is what eliminating from both ends leaves of the pivot.
   const Eigen::Index size = t.diagonal.size();
   Eigen::VectorXd from_below(size);  // what elimination from the end takes off pivot k

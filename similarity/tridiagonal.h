@@ -20,7 +20,7 @@ namespace iat {
 struct TridiagonalFactor {
   Eigen::VectorXd lower, inverse_pivot;
 
-  TridiagonalFactor(const Tridiagonal& t, double penalty);
+  TridiagonalFactor(const TridiagonalForm& t, double penalty);
   Eigen::VectorXd Solve(Eigen::VectorXd b) const;
 };
 
@@ -40,7 +40,7 @@ TridiagonalForms QuadraticForms(const std::vector<TridiagonalFactor>& factors,
                                 const Eigen::MatrixXd& b);
 
 // trace((T + penalty I)^-1).
-double InverseTrace(const Tridiagonal& t, double penalty);
+double InverseTrace(const TridiagonalForm& t, double penalty);
 
 // Leverages in float32 of many rows at several penalties.
 class TridiagonalLeverages {

@@ -4,6 +4,7 @@
 
 #include <Eigen/LU>
 
+#include "similarity/column_forms.h"
 #include "tests/similarity/synthetic.h"
 
 namespace iat {
@@ -30,6 +31,21 @@ TEST_F(TridiagonalTest, SolvesAndTracesAreThoseOfTheInverse) {
     EXPECT_TRUE(solution.isApprox(Inverse(penalty) * b, 1e-9));
     EXPECT_NEAR(InverseTrace(*t, penalty), Inverse(penalty).trace(),
                 1e-9 * Inverse(penalty).trace());
+  }
+}
+
+TEST_F(TridiagonalTest, Float32DoesTheSameToItsOwnRounding) {
+  const auto t = Tridiagonalise(Eigen::MatrixXf(gram_.cast<float>()));
+  ASSERT_TRUE(t.ok()) << t.status();
+  const Eigen::MatrixXd b = NormalMatrix(kSize, 2, 2);
+  for (const double penalty : {1.0, 1e4}) {
+    const TridiagonalFactor factor(*t, penalty);
+    Eigen::MatrixXd solution = t->Apply(true, b.cast<float>()).cast<double>();
+    for (int j = 0; j < 2; ++j) solution.col(j) = factor.Solve(solution.col(j));
+    solution = t->Apply(false, solution.cast<float>()).cast<double>();
+    EXPECT_TRUE(solution.isApprox(Inverse(penalty) * b, 1e-4));
+    EXPECT_NEAR(InverseTrace(*t, penalty), Inverse(penalty).trace(),
+                1e-4 * Inverse(penalty).trace());
   }
 }
 
@@ -86,8 +102,33 @@ TEST(TridiagonalColumnsTest, AxesAndColumnsAreThoseOfTheReflectors) {
   }
 }
 
+// Every size of a group of forms, and columns that are no whole number of packets.
+TEST(ColumnFormsTest, AreThoseOfTheProducts) {
+  for (const Eigen::Index size : {3, 16, 37}) {
+    const Eigen::MatrixXf x = NormalMatrix(size, 9, 5).cast<float>();
+    for (Eigen::Index count = 1; count <= 9; ++count) {
+      const Eigen::MatrixXf a = NormalMatrix(size, count, 6).cast<float>();
+      const Eigen::MatrixXf b = NormalMatrix(size, count, 7).cast<float>();
+      Eigen::ArrayXXf linear(8, count), quadratic(8, count);
+      ColumnForms(x, a, b, linear, quadratic);
+      const Eigen::MatrixXf eight = x.leftCols(8);
+      EXPECT_TRUE(linear.matrix().isApprox(eight.transpose() * a, 1e-5f)) << size;
+      EXPECT_TRUE(quadratic.matrix().isApprox(eight.cwiseAbs2().transpose() * b, 1e-5f))
+          << size;
+    }
+  }
+}
+
+TEST(CholeskyTest, SaysWhatIsNotPositiveDefinite) {
+  const Eigen::MatrixXd negative = -Eigen::MatrixXd::Identity(3, 3);
+  EXPECT_EQ(Cholesky(negative).status().message(),
+            "a 3 x 3 matrix is not positive definite (dpotrf: 1)");
+  EXPECT_EQ(Cholesky(Eigen::MatrixXf(negative.cast<float>())).status().message(),
+            "a 3 x 3 matrix is not positive definite (spotrf: 1)");
+}
+
 TEST(TridiagonaliseTest, WorksOnOneRow) {
-  const auto t = Tridiagonalise(Eigen::MatrixXd::Constant(1, 1, 3.0));
+  const auto t = Tridiagonalise(Eigen::MatrixXd(Eigen::MatrixXd::Constant(1, 1, 3.0)));
   ASSERT_TRUE(t.ok()) << t.status();
   EXPECT_DOUBLE_EQ(TridiagonalFactor(*t, 1.0).Solve(Eigen::VectorXd::Ones(1))(0), 0.25);
   EXPECT_DOUBLE_EQ(InverseTrace(*t, 1.0), 0.25);
