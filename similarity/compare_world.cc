@@ -18,7 +18,7 @@ namespace iat {
 namespace {
 
 // Raised when a change of the engine changes results, so that old parts are redone.
-constexpr int kEngineVersion = 4;
+constexpr int kEngineVersion = 5;
 // The same for mappings other than ridge and LogisticRidge, whose cells alone it
 // concerns.
 constexpr int kOtherMappingsVersion = 2;

@@ -8,8 +8,12 @@
 //          penalty is taken. With a single penalty in the grid there is nothing to
 //          choose, and no fold is fitted.
 // Method   Penalties are tried from the strongest down, each fold warm from the last
-//          one. A unit's path ends where its loss has turned: it has risen twice in a
-//          row, or at a minimum stands 0.2 % above the best, or 1 % on the way to one.
+//          one, and each is compared with the best before it. Folds go on towards their
+//          minimum, from 3e-4 nats a stimulus to 4e-7, only as long as the comparison is
+//          within the losses' uncertainty (similarity/logistic.h). A unit's path ends
+//          where its loss has turned: after two penalties in a row that are worse than
+//          the best, or one that stands 0.2 % above it at a minimum, or clearly 1 % on
+//          the way to one.
 //          The fit on all stimuli starts from the mean of the folds' coefficients. Folds
 //          and final fits of many units are advanced together (similarity/logistic.h),
 //          and a unit that is done makes room for the next.
@@ -32,7 +36,8 @@ struct GateFit {
   Eigen::VectorXd logistic_penalty;  // NaN for units that are never or always active
   int64_t num_at_edge = 0;
   // One a unit, folds as columns, at the chosen penalty, in the source's eigenbasis, the
-  // intercept last; no columns where no fold was fitted.
+  // intercept last; no columns where no fold was fitted. As close to their minimum as the
+  // choice took.
   std::vector<Eigen::MatrixXd> fold_coefficients;
 };
 
@@ -42,7 +47,8 @@ absl::StatusOr<GateFit> FitGates(SourceData& source, const Eigen::MatrixXd& targ
                                  const LogisticRidgeOptions& options);
 
 // log(p / (1 - p)) of every fit stimulus from the folds that left it out, at the chosen
-// penalties: stimuli x units. Columns of units that have fewer than two folds are NaN.
+// penalties: stimuli x units. Folds are brought within 4e-6 nats a stimulus of their
+// minimum first. Columns of units that have fewer than two folds are NaN.
 absl::StatusOr<Eigen::MatrixXf> OutOfFoldMargins(SourceData& source,
                                                  const Eigen::MatrixXd& target,
                                                  const GateFit& gates,

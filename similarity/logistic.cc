@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <functional>
 #include <type_traits>
 #include <utility>
 
@@ -13,7 +12,8 @@
 namespace iat {
 namespace {
 
-constexpr size_t kHistory = 20;
+// Pairs kept: more where there is no Hessian to come, so that final fits take long.
+constexpr size_t kHistory = 12, kHistoryWithoutHessian = 20;
 constexpr int kMaxEvaluations = 2000;
 constexpr double kSufficientDecrease = 1e-4;
 constexpr double kSmallestStep = 1e-8;
@@ -27,21 +27,32 @@ static_assert(kTileRows % kLossRows == 0);
 constexpr double kHessianShare = 0.95;
 constexpr Eigen::Index kHessianRows = 1024;  // multiplied at a time
 
-struct Tolerances {
-  double decrement;  // of g' M^-1 g / 2 a stimulus, where to stop
-  double rounding;   // of the loss, relative
-};
-Tolerances TolerancesOf(LogisticPrecision precision) {
+// Of g' M^-1 g / 2 a stimulus, where to stop.
+double EnoughFor(LogisticPrecision precision) {
   switch (precision) {
     case LogisticPrecision::kFast:
-      return {4e-6, 1e-6};
+      return 4e-6;
     case LogisticPrecision::kFastFinal:
-      return {1e-11, 1e-6};
+      return 1e-11;
     case LogisticPrecision::kExact:
       break;
   }
-  return {1e-14, 1e-14};
+  return 1e-14;
 }
+
+// Of the loss, relative.
+double RoundingOf(LogisticPrecision precision) {
+  return precision == LogisticPrecision::kExact ? 1e-14 : 1e-6;
+}
+
+// A column that starts from nothing first moves along so many axes alone, until its loss
+// is estimated to be so close to its minimum there, a stimulus; where there are enough
+// others for that to save anything.
+constexpr Eigen::Index kLeadingAxes = 48, kAxesForLeading = 128;
+constexpr double kLeadingDecrement = 1e-4;
+
+// Of the held-out loss, the least that stimuli held out are taken to lose more.
+constexpr double kSmallestExcess = 0.02;
 
 struct LossSums {
   double loss = 0.0, held_out_loss = 0.0, curvature = 0.0;
@@ -112,31 +123,61 @@ void LossPassOfRows(const float* classes, double* margins, LossSums& sums) {
   LossPass(wide.data(), margins, sums);
 }
 
-// Losses and gradients of the columns with these classes (padded) at `points`.
+struct EvaluatedColumn {
+  const float* classes;               // padded
+  Eigen::ArrayXf* weights = nullptr;  // of all stimuli, where wanted
+};
+
+// Losses and gradients of these columns at `points`, of which the first coefficients are
+// neither used nor given a gradient.
 template <typename Scalar>
-void Evaluate(const LogisticDesign& design, const std::vector<const float*>& classes,
-              const Eigen::MatrixXd& points, std::vector<LossSums>& sums,
-              Eigen::MatrixXd& gradients) {
+void Evaluate(const LogisticDesign& design, Eigen::Index first,
+              const std::vector<EvaluatedColumn>& columns, const Eigen::MatrixXd& points,
+              std::vector<LossSums>& sums, Eigen::MatrixXd& gradients) {
   using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
   const Eigen::Index size = design.num_coefficients(), m = points.cols();
-  const Matrix point = points.cast<Scalar>();
-  Matrix margins(kTileRows, m), part(size, m);
+  const Eigen::Index used = size - first;
+  const Matrix point = points.bottomRows(used).template cast<Scalar>();
+  Matrix margins(kTileRows, m), part(used, m);
   sums.assign(m, LossSums());
   gradients = Eigen::MatrixXd::Zero(size, m);
   for (Eigen::Index tile = 0; tile < design.num_tiles(); ++tile) {
-    const Scalar* z = design.tile<Scalar>(tile);
-    MultiplyTile(true, kTileRows, m, size, z, size, point.data(), size, margins.data(),
+    const Scalar* z = design.tile<Scalar>(tile) + first;
+    MultiplyTile(true, kTileRows, m, used, z, size, point.data(), used, margins.data(),
                  kTileRows);
     for (Eigen::Index j = 0; j < m; ++j) {
       for (Eigen::Index row = 0; row < kTileRows; row += kLossRows) {
-        LossPassOfRows(classes[j] + tile * kTileRows + row, margins.col(j).data() + row,
-                       sums[j]);
+        LossPassOfRows(columns[j].classes + tile * kTileRows + row,
+                       margins.col(j).data() + row, sums[j]);
       }
+      if (columns[j].weights == nullptr) continue;
+      // What the margins have become is p - 1 or p.
+      auto weights = columns[j].weights->segment(
+          tile * kTileRows,
+          std::min(kTileRows, columns[j].weights->size() - tile * kTileRows));
+      const auto slope = margins.col(j).head(weights.size()).array().abs();
+      weights = (slope * (Scalar{1} - slope)).template cast<float>();
     }
-    MultiplyTile(false, size, m, kTileRows, z, size, margins.data(), kTileRows,
-                 part.data(), size);
-    gradients += part.template cast<double>();
+    MultiplyTile(false, used, m, kTileRows, z, size, margins.data(), kTileRows,
+                 part.data(), used);
+    gradients.bottomRows(used) += part.template cast<double>();
   }
+}
+
+// The weight (p (1 - p), so at most a quarter) down to which the largest make up `share`
+// of the sum, to one in 4096 of a quarter; so far below it that as much is taken, or
+// more.
+float SmallestOfShare(const Eigen::ArrayXf& weights, double share) {
+  constexpr int kBins = 4096;
+  constexpr float kBinsPerWeight = 4.0f * kBins;
+  std::array<double, kBins> sums{};
+  for (const float weight : weights) {
+    sums[std::min(static_cast<int>(weight * kBinsPerWeight), kBins - 1)] +=
+        static_cast<double>(weight);
+  }
+  int bin = kBins;
+  for (double taken = 0.0; bin > 0 && taken < share;) taken += sums[--bin];
+  return static_cast<float>(bin) / kBinsPerWeight;
 }
 
 // A separated class has no curvature left; the floor keeps the intercept finite.
@@ -182,26 +223,19 @@ Eigen::MatrixXf LogisticDesign::Margins(const Eigen::MatrixXd& coefficients) con
   return margins;
 }
 
-absl::StatusOr<LogisticHessian> LogisticHessian::Create(
-    const LogisticDesign& design, const Eigen::VectorXd& coefficients, double penalty) {
+absl::StatusOr<LogisticHessian> LogisticHessian::Create(const LogisticDesign& design,
+                                                        const Eigen::ArrayXf& weights,
+                                                        double penalty) {
   const Eigen::Index size = design.num_coefficients(), n = design.num_stimuli();
-  const Eigen::ArrayXf e = (-design.Margins(coefficients).col(0).array().abs()).exp();
-  const Eigen::ArrayXf weights = e / (1.0f + e).square();
-  std::vector<float> sorted(weights.begin(), weights.end());
-  std::sort(sorted.begin(), sorted.end(), std::greater<>());
   const double total = weights.cast<double>().sum();
-  double taken = 0.0;
-  float smallest = 0.0f;
-  for (size_t i = 0; i < sorted.size() && taken < kHessianShare * total; ++i) {
-    smallest = sorted[i];
-    taken += static_cast<double>(smallest);
-  }
-
+  const float smallest = SmallestOfShare(weights, kHessianShare * total);
   Eigen::MatrixXf lower = Eigen::MatrixXf::Zero(size, size), part;
   Eigen::MatrixXf gathered(size, kHessianRows);
+  double taken = 0.0;
   Eigen::Index filled = 0;
   for (Eigen::Index i = 0; i < n; ++i) {
     if (weights(i) >= smallest) {
+      taken += static_cast<double>(weights(i));
       gathered.col(filled++) =
           std::sqrt(weights(i)) *
           Eigen::Map<const Eigen::VectorXf>(design.tile<float>(0) + i * size, size);
@@ -215,9 +249,11 @@ absl::StatusOr<LogisticHessian> LogisticHessian::Create(
   lower.diagonal().array() +=
       (FlooredCurvature(total - taken, design) * design.curvature()).cast<float>();
   lower.diagonal().head(size - 1).array() += static_cast<float>(2.0 * penalty);
-  IAT_ASSIGN_OR_RETURN(const Eigen::MatrixXd cholesky,
+  auto cholesky = Cholesky(lower);
+  if (cholesky.ok()) return LogisticHessian(*std::move(cholesky));
+  IAT_ASSIGN_OR_RETURN(const Eigen::MatrixXd exact,
                        Cholesky(Eigen::MatrixXd(lower.cast<double>())));
-  return LogisticHessian(cholesky.cast<float>());
+  return LogisticHessian(exact.cast<float>());
 }
 
 Eigen::VectorXd LogisticHessian::Solve(const Eigen::VectorXd& g) const {
@@ -240,15 +276,48 @@ LogisticColumn::LogisticColumn(const LogisticDesign& design,
   const double active = static_cast<double>((classes.array() == 1.0f).count());
   const double inactive = static_cast<double>((classes.array() == -1.0f).count());
   IAT_CHECK(active > 0 && inactive > 0, "a logistic regression needs both classes");
+  num_learned_ = active + inactive;
+  num_held_out_ = static_cast<double>((classes.array().abs() == 2.0f).count());
   x_(x_.size() - 1) = std::log(active / inactive);
+  on_leading_ = x_.size() > kAxesForLeading;
 }
 
 void LogisticColumn::SetCoefficients(const Eigen::VectorXd& coefficients) {
   x_ = coefficients;
   evaluated_ = false;
+  on_leading_ = false;
+}
+
+double LogisticColumn::HeldOutUncertainty() const {
+  const double excess =
+      std::max(now_.held_out_loss - now_.loss * num_held_out_ / num_learned_,
+               kSmallestExcess * now_.held_out_loss);
+  return std::sqrt(excess * decrement_) + decrement_;
+}
+
+LogisticColumn::Point LogisticColumn::point() const {
+  Point point;
+  point.x_ = x_;
+  point.now_ = now_;
+  return point;
+}
+
+void LogisticColumn::MoveTo(const Point& point) {
+  x_ = point.x_;
+  now_ = point.now_;
+  evaluated_ = true;
 }
 
 void LogisticColumn::Begin(double penalty, LogisticPrecision precision) {
+  BeginTo(penalty, precision, EnoughFor(precision));
+}
+
+void LogisticColumn::BeginFast(double penalty, double decrement) {
+  BeginTo(penalty, LogisticPrecision::kFast, decrement);
+}
+
+void LogisticColumn::BeginTo(double penalty, LogisticPrecision precision,
+                             double decrement) {
   const Eigen::Index r = x_.size() - 1;
   for (Pair& pair : pairs_) {
     pair.change.head(r) += 2.0 * (penalty - penalty_) * pair.step.head(r);
@@ -259,15 +328,22 @@ void LogisticColumn::Begin(double penalty, LogisticPrecision precision) {
   std::erase_if(pairs_, [](const Pair& pair) {
     return !(pair.inverse_product > 0.0) || !std::isfinite(pair.inverse_product);
   });
+  if (precision == LogisticPrecision::kExact) on_leading_ = false;
   if ((precision == LogisticPrecision::kExact) !=
       (precision_ == LogisticPrecision::kExact)) {
     evaluated_ = false;
   }
   penalty_ = penalty;
   precision_ = precision;
+  enough_ = decrement;
   converged_ = false;
   num_evaluations_ = 0;
   if (evaluated_) BeginSearch();
+}
+
+LogisticColumn::Product LogisticColumn::product() const {
+  if (precision_ == LogisticPrecision::kExact) return Product::kExact;
+  return on_leading_ ? Product::kLeading : Product::kFast;
 }
 
 Eigen::VectorXd LogisticColumn::NextPoint() const {
@@ -285,12 +361,13 @@ void LogisticColumn::Take(Evaluation evaluation) {
   const Eigen::Index r = x_.size() - 1;
   const Eigen::VectorXd trial = x_ + step_ * direction_;
   const double loss = evaluation.loss + penalty_ * trial.head(r).squaredNorm();
-  const double allowed = loss_ + kSufficientDecrease * step_ * slope_ +
-                         TolerancesOf(precision_).rounding * loss_;
+  const double allowed =
+      loss_ + kSufficientDecrease * step_ * slope_ + RoundingOf(precision_) * loss_;
   if (!(loss <= allowed)) {
     step_ *= 0.5;
     // Rounding hides any further descent.
     converged_ = step_ < kSmallestStep || num_evaluations_ >= kMaxEvaluations;
+    if (converged_ && on_leading_) GoOnAlongAllAxes();
     return;
   }
   Pair pair{trial - x_, evaluation.gradient - now_.gradient, 0.0};
@@ -298,7 +375,10 @@ void LogisticColumn::Take(Evaluation evaluation) {
   const double product = pair.step.dot(pair.change);
   if (product > 1e-10 * pair.step.norm() * pair.change.norm()) {
     pair.inverse_product = 1.0 / product;
-    if (pairs_.size() == kHistory) pairs_.erase(pairs_.begin());
+    const size_t history = x_.size() <= LogisticHessian::kMaxCoefficients
+                               ? kHistory
+                               : kHistoryWithoutHessian;
+    if (pairs_.size() == history) pairs_.erase(pairs_.begin());
     pairs_.push_back(std::move(pair));
   }
   x_ = trial;
@@ -319,11 +399,20 @@ void LogisticColumn::BeginSearch() {
   gradient_ = now_.gradient;
   gradient_.head(r) += 2.0 * penalty_ * x_.head(r);
   loss_ = now_.loss + penalty_ * x_.head(r).squaredNorm();
-  const double decrement = 0.5 * gradient_.dot(Precondition(gradient_));
-  converged_ = decrement <= TolerancesOf(precision_).decrement *
-                                static_cast<double>(design_->num_stimuli()) ||
+  decrement_ = 0.5 * gradient_.dot(Precondition(gradient_));
+  const double enough = on_leading_ ? std::min(enough_, kLeadingDecrement) : enough_;
+  converged_ = decrement_ <= enough * static_cast<double>(design_->num_stimuli()) ||
                num_evaluations_ >= kMaxEvaluations;
-  if (!converged_) SetDirection();
+  if (converged_ && on_leading_) {
+    GoOnAlongAllAxes();
+  } else if (!converged_) {
+    SetDirection();
+  }
+}
+
+void LogisticColumn::GoOnAlongAllAxes() {
+  on_leading_ = converged_ = evaluated_ = false;
+  num_evaluations_ = 0;
 }
 
 void LogisticColumn::SetDirection() {
@@ -357,20 +446,38 @@ void LogisticColumn::SetDirection() {
 }
 
 void Advance(const LogisticDesign& design, const std::vector<LogisticColumn*>& columns) {
-  if (columns.empty()) return;
+  using Product = LogisticColumn::Product;
+  for (const Product product : {Product::kExact, Product::kFast, Product::kLeading}) {
+    std::vector<LogisticColumn*> alike;
+    for (LogisticColumn* column : columns) {
+      if (column->product() == product) alike.push_back(column);
+    }
+    if (!alike.empty()) LogisticColumn::AdvanceAlike(design, product, alike);
+  }
+}
+
+void LogisticColumn::AdvanceAlike(const LogisticDesign& design, Product product,
+                                  const std::vector<LogisticColumn*>& columns) {
   const Eigen::Index m = static_cast<Eigen::Index>(columns.size());
-  std::vector<const float*> classes;
-  Eigen::MatrixXd points(design.num_coefficients(), m), gradients;
+  const Eigen::Index size = design.num_coefficients();
+  std::vector<EvaluatedColumn> evaluated;
+  Eigen::MatrixXd points(size, m), gradients;
   std::vector<LossSums> sums;
   for (Eigen::Index j = 0; j < m; ++j) {
     IAT_CHECK(!columns[j]->converged_, "a step beyond the minimum");
-    classes.push_back(columns[j]->classes_.data());
+    evaluated.push_back({columns[j]->classes_.data()});
+    if (columns[j]->keeps_weights_) {
+      columns[j]->weights_.resize(design.num_stimuli());
+      evaluated.back().weights = &columns[j]->weights_;
+    }
     points.col(j) = columns[j]->NextPoint();
   }
-  if (columns.front()->precision_ == LogisticPrecision::kExact) {
-    Evaluate<double>(design, classes, points, sums, gradients);
+  if (product == Product::kExact) {
+    Evaluate<double>(design, 0, evaluated, points, sums, gradients);
   } else {
-    Evaluate<float>(design, classes, points, sums, gradients);
+    // Axes are in ascending order, and the intercept is the last.
+    const Eigen::Index first = product == Product::kLeading ? size - 1 - kLeadingAxes : 0;
+    Evaluate<float>(design, first, evaluated, points, sums, gradients);
   }
   for (Eigen::Index j = 0; j < m; ++j) {
     columns[j]->Take(

@@ -109,10 +109,11 @@ TEST(LogisticTest, ProbabilitiesAreNewtonsAtEveryPenalty) {
 int StepsToTheMinimum(const LogisticDesign& design, const Eigen::VectorXf& classes,
                       double penalty, bool with_hessian, Eigen::VectorXd& coefficients) {
   LogisticColumn column(design, classes);
+  column.KeepWeights();
   column.Begin(penalty, LogisticPrecision::kFast);
   while (!column.converged()) Advance(design, {&column});
   if (with_hessian) {
-    auto hessian = LogisticHessian::Create(design, column.coefficients(), penalty);
+    auto hessian = LogisticHessian::Create(design, column.weights(), penalty);
     EXPECT_TRUE(hessian.ok()) << hessian.status();
     column.SetHessian(*std::move(hessian));
   }
@@ -149,6 +150,102 @@ TEST(LogisticTest, AHessianSavesStepsOnTheWayToTheSameMinimum) {
   }
 }
 
+// Sources with as many axes as make the leading ones go first, and classes that hang on
+// more of them than those.
+Planted MakeWide(Eigen::Index n, Eigen::Index p, Eigen::Index t) {
+  Planted data;
+  data.x = NormalMatrix(n, p, 11);
+  for (Eigen::Index k = 0; k < p; ++k) data.x.col(k) *= std::pow(0.98, k);
+  data.x = (data.x * NormalMatrix(p, p, 12)).eval();
+  data.y = data.x * NormalMatrix(p, t, 13) / data.x.norm() * std::sqrt(n * p / 20.0);
+  data.y = (data.y + NormalMatrix(n, t, 14)).cwiseMax(0.0);
+  return data;
+}
+
+TEST(LogisticTest, ProbabilitiesAreNewtonsWhereLeadingAxesGoFirst) {
+  const Planted data = MakeWide(600, 140, 2);
+  for (const double penalty : {500.0, 0.5}) {
+    SourceData source(data.x);
+    LogisticRidgeOptions options;
+    options.logistic_penalties = {penalty};
+    const auto fit = FitGates(source, data.y, options);
+    ASSERT_TRUE(fit.ok()) << fit.status();
+    const Eigen::MatrixXd margins = *fit->margins.Predict(data.x);
+    const Eigen::MatrixXd z = source.standardiser().Apply(data.x);
+    for (Eigen::Index j = 0; j < 2; ++j) {
+      const Eigen::VectorXd active = (data.y.col(j).array() > 0.0).cast<double>();
+      const Eigen::VectorXd newton = NewtonMargins(z, active, penalty, z);
+      EXPECT_LT((Probabilities(margins.col(j)) - Probabilities(newton)).abs().maxCoeff(),
+                kProbabilityTolerance)
+          << "penalty " << penalty << " target " << j;
+    }
+  }
+}
+
+// The distance of a held-out loss from its value at the minimum lies within three times
+// what a column says about it, and within what it says more often than not.
+TEST(LogisticTest, AColumnKnowsHowUncertainItsHeldOutLossIs) {
+  const Planted data = MakeWide(900, 140, 4);
+  SourceData source(data.x);
+  const auto basis = source.StandardisedBasis();
+  ASSERT_TRUE(basis.ok()) << basis.status();
+  const LogisticDesign design(**basis);
+  int num_within = 0, num_tried = 0;
+  for (Eigen::Index j = 0; j < 4; ++j) {
+    Eigen::VectorXf classes =
+        (data.y.col(j).array() > 0.0)
+            .select(Eigen::VectorXf::Ones(900), -Eigen::VectorXf::Ones(900));
+    for (Eigen::Index i = 0; i < 900; i += 3) classes(i) *= 2.0f;
+    LogisticColumn column(design, classes);
+    for (const double penalty : {500.0, 50.0, 5.0}) {
+      std::vector<std::pair<double, double>> said;  // loss, uncertainty
+      for (const double decrement : {3e-4, 5e-5, 1e-5, 1e-9}) {
+        column.BeginFast(penalty, decrement);
+        while (!column.converged()) Advance(design, {&column});
+        said.emplace_back(column.held_out_loss(), column.HeldOutUncertainty());
+      }
+      const auto [minimum, rest] = said.back();
+      EXPECT_LT(rest, 0.05 * said.front().second);
+      said.pop_back();
+      for (const auto& [loss, uncertainty] : said) {
+        EXPECT_LT(std::abs(loss - minimum), 3.0 * uncertainty) << "penalty " << penalty;
+        num_within += std::abs(loss - minimum) < uncertainty;
+        ++num_tried;
+      }
+    }
+  }
+  EXPECT_GT(2 * num_within, num_tried);
+}
+
+TEST(LogisticTest, AColumnGoesOnFromWhereItStoodBefore) {
+  const Planted data = MakeWide(600, 140, 1);
+  SourceData source(data.x);
+  const auto basis = source.StandardisedBasis();
+  ASSERT_TRUE(basis.ok()) << basis.status();
+  const LogisticDesign design(**basis);
+  Eigen::VectorXf classes =
+      (data.y.col(0).array() > 0.0)
+          .select(Eigen::VectorXf::Ones(600), -Eigen::VectorXf::Ones(600));
+  for (Eigen::Index i = 0; i < 600; i += 3) classes(i) *= 2.0f;
+  LogisticColumn column(design, classes);
+  const auto run = [&](double penalty, double decrement) {
+    column.BeginFast(penalty, decrement);
+    int num_steps = 0;
+    for (; !column.converged(); ++num_steps) Advance(design, {&column});
+    return num_steps;
+  };
+  const int from_nothing = run(50.0, 1e-6);
+  const double loss = column.held_out_loss();
+  const LogisticColumn::Point point = column.point();
+  EXPECT_EQ(point.coefficients(), column.coefficients());
+  run(0.5, 1e-6);
+  EXPECT_NE(column.held_out_loss(), loss);
+  column.MoveTo(point);
+  EXPECT_EQ(column.held_out_loss(), loss);
+  EXPECT_EQ(run(50.0, 1e-6), 0);
+  EXPECT_LT(run(50.0, 1e-7), from_nothing);
+}
+
 TEST(LogisticTest, SeparableClassesHaveAFiniteSolution) {
   Planted data = MakePlanted(300, 5, 1, 0.0);
   data.y.col(0) = data.x.col(0).cwiseMax(0.0);
@@ -168,39 +265,50 @@ TEST(LogisticTest, SeparableClassesHaveAFiniteSolution) {
       kProbabilityTolerance);
 }
 
+// The penalty with the smallest summed log-loss over three folds, each fitted to
+// convergence by Newton's method.
+double ConvergedChoice(const Eigen::MatrixXd& z, const Eigen::VectorXd& active,
+                       const std::vector<double>& penalties) {
+  std::vector<std::vector<Eigen::Index>> in(3), out(3);
+  int seen[2] = {0, 0};
+  for (Eigen::Index i = 0; i < active.size(); ++i) {
+    const int fold = seen[active(i) > 0]++ % 3;
+    for (int f = 0; f < 3; ++f) (f == fold ? out : in)[f].push_back(i);
+  }
+  double best = NAN, smallest = INFINITY;
+  for (const double penalty : penalties) {
+    double loss = 0.0;
+    for (int f = 0; f < 3; ++f) {
+      const Eigen::VectorXd margins = NewtonMargins(z(in[f], Eigen::all), active(in[f]),
+                                                    penalty, z(out[f], Eigen::all));
+      const Eigen::ArrayXd right = margins.array() * (2.0 * active(out[f]).array() - 1.0);
+      loss += ((1.0 + (-right.abs()).exp()).log() + (-right).max(0.0)).sum();
+    }
+    if (loss < smallest) {
+      smallest = loss;
+      best = penalty;
+    }
+  }
+  return best;
+}
+
 // Folds fitted one by one to convergence choose the same penalties as the float32 path
-// that may stop early.
+// that stops early, with few axes and with so many that the leading ones go first.
 TEST(LogisticTest, TheFastPathChoosesWhatConvergedFoldsChoose) {
-  const Planted data = MakePlanted(500, 8, 12, 0.7);
-  SourceData source(data.x);
-  const LogisticRidgeOptions options;
-  const auto fit = FitGates(source, data.y, options);
-  ASSERT_TRUE(fit.ok());
-  const Eigen::MatrixXd z = source.standardiser().Apply(data.x);
-  for (Eigen::Index j = 0; j < 12; ++j) {
-    const Eigen::VectorXd active = (data.y.col(j).array() > 0.0).cast<double>();
-    std::vector<std::vector<Eigen::Index>> in(3), out(3);
-    int seen[2] = {0, 0};
-    for (Eigen::Index i = 0; i < 500; ++i) {
-      const int fold = seen[active(i) > 0]++ % 3;
-      for (int f = 0; f < 3; ++f) (f == fold ? out : in)[f].push_back(i);
+  for (const bool wide : {false, true}) {
+    const Planted data = wide ? MakeWide(600, 140, 6) : MakePlanted(500, 8, 12, 0.7);
+    SourceData source(data.x);
+    LogisticRidgeOptions options;
+    if (wide) options.logistic_penalties = {500, 150, 50, 15, 5};
+    const auto fit = FitGates(source, data.y, options);
+    ASSERT_TRUE(fit.ok());
+    const Eigen::MatrixXd z = source.standardiser().Apply(data.x);
+    for (Eigen::Index j = 0; j < data.y.cols(); ++j) {
+      const Eigen::VectorXd active = (data.y.col(j).array() > 0.0).cast<double>();
+      EXPECT_EQ(fit->logistic_penalty(j),
+                ConvergedChoice(z, active, options.logistic_penalties))
+          << (wide ? "wide, target " : "target ") << j;
     }
-    double best = NAN, smallest = INFINITY;
-    for (const double penalty : options.logistic_penalties) {
-      double loss = 0.0;
-      for (int f = 0; f < 3; ++f) {
-        const Eigen::VectorXd margins = NewtonMargins(z(in[f], Eigen::all), active(in[f]),
-                                                      penalty, z(out[f], Eigen::all));
-        const Eigen::ArrayXd right =
-            margins.array() * (2.0 * active(out[f]).array() - 1.0);
-        loss += (1.0 + (-right).exp()).log().sum();
-      }
-      if (loss < smallest) {
-        smallest = loss;
-        best = penalty;
-      }
-    }
-    EXPECT_EQ(fit->logistic_penalty(j), best) << "target " << j;
   }
 }
 
