@@ -9,14 +9,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "images/resample.h"
+#include "images/view_draw.h"
 
 namespace iat {
 namespace {
 
-constexpr int kReferenceWorkSize = 224;
-constexpr int kCropTries = 10;
 constexpr double kMaxBlur = 10.0;
-constexpr int kBoxPasses = 3;
 // Three box passes of deviation kMaxBlur reach 9 pixels and a fraction.
 constexpr int kMaxBoxRadius = 10;
 
@@ -80,27 +78,8 @@ void Normalize(const uint8_t* planes, bool flip, float* chw_out) {
   }
 }
 
-// The box whose three passes have the deviation asked for: whole radius, and the
-// weights of the pixels inside and of the two at its ends, in 2^-24.
-struct Box {
-  int radius;
-  uint32_t inside, end;
-};
-
-Box GaussianBox(float deviation) {
-  // Gwosdek et al., SSVM 2011, equations 7, 11 and 14; in the precision Pillow has.
-  const float variance = deviation * deviation / kBoxPasses;
-  const float length = static_cast<float>(std::sqrt(12.0 * variance + 1.0));
-  const float whole = static_cast<float>(std::floor((length - 1.0) / 2.0));
-  float fraction = (2 * whole + 1) * (whole * (whole + 1) - 3 * variance);
-  fraction /= 6 * (variance - (whole + 1) * (whole + 1));
-  const float radius = whole + fraction;
-  Box box;
-  box.radius = static_cast<int>(radius);
-  box.inside = static_cast<uint32_t>((1 << 24) / (radius * 2 + 1));
-  box.end = ((1 << 24) - (2 * box.radius + 1) * box.inside) / 2;
-  return box;
-}
+using augment::Box;
+using augment::kBoxPasses;
 
 // out(x) = the box's weighted sum over inputs[0..2 radius + 2](x): neighbours in a
 // row or in a column, whichever the pointers say.
@@ -212,32 +191,22 @@ void FromHsv(const float* share, const float* saturation, const float* value, in
   }
 }
 
-void Jitter(const AugmentOptions& options, uint8_t* planes, int area,
-            RandomStream& stream) {
-  const auto factor = [&](double range) {
-    return static_cast<float>(stream.Uniform(std::max(0.0, 1.0 - range), 1.0 + range));
-  };
-  const float brightness = factor(options.brightness);
-  const float contrast = factor(options.contrast);
-  const float saturation = factor(options.saturation);
-  const float hue = static_cast<float>(stream.Uniform(-options.hue, options.hue));
-  std::array<int, 4> order = {0, 1, 2, 3};
-  for (size_t i = order.size(); i > 1; --i) {
-    std::swap(order[i - 1], order[stream.UniformInt(i)]);
-  }
-  for (const int operation : order) {
+// Operations of no range are left out: their bytes would not come back quite the same.
+void Jitter(const AugmentOptions& options, const ViewDraw& draw, uint8_t* planes,
+            int area) {
+  for (const JitterOperation operation : draw.order) {
     switch (operation) {
-      case 0:
-        if (options.brightness > 0) augment::Brightness(planes, area, brightness);
+      case JitterOperation::kBrightness:
+        if (options.brightness > 0) augment::Brightness(planes, area, draw.brightness);
         break;
-      case 1:
-        if (options.contrast > 0) augment::Contrast(planes, area, contrast);
+      case JitterOperation::kContrast:
+        if (options.contrast > 0) augment::Contrast(planes, area, draw.contrast);
         break;
-      case 2:
-        if (options.saturation > 0) augment::Saturation(planes, area, saturation);
+      case JitterOperation::kSaturation:
+        if (options.saturation > 0) augment::Saturation(planes, area, draw.saturation);
         break;
-      default:
-        if (options.hue > 0) augment::Hue(planes, area, hue);
+      case JitterOperation::kHue:
+        if (options.hue > 0) augment::Hue(planes, area, draw.hue);
     }
   }
 }
@@ -245,34 +214,6 @@ void Jitter(const AugmentOptions& options, uint8_t* planes, int area,
 }  // namespace
 
 namespace augment {
-
-CropBox RandomCrop(const AugmentOptions& options, int height, int width,
-                   RandomStream& stream) {
-  const double area = static_cast<double>(height) * width;
-  const double log_min = std::log(options.min_crop_aspect);
-  const double log_max = std::log(options.max_crop_aspect);
-  for (int attempt = 0; attempt < kCropTries; ++attempt) {
-    const double target =
-        area * stream.Uniform(options.min_crop_area, options.max_crop_area);
-    const double aspect = std::exp(stream.Uniform(log_min, log_max));
-    const int w = static_cast<int>(std::nearbyint(std::sqrt(target * aspect)));
-    const int h = static_cast<int>(std::nearbyint(std::sqrt(target / aspect)));
-    if (w < 1 || w > width || h < 1 || h > height) continue;
-    const int top = static_cast<int>(stream.UniformInt(height - h + 1));
-    const int left = static_cast<int>(stream.UniformInt(width - w + 1));
-    return {top, left, h, w};
-  }
-  const double aspect = static_cast<double>(width) / height;
-  int h = height, w = width;
-  if (aspect < options.min_crop_aspect) {
-    h = static_cast<int>(std::nearbyint(width / options.min_crop_aspect));
-  } else if (aspect > options.max_crop_aspect) {
-    w = static_cast<int>(std::nearbyint(height * options.max_crop_aspect));
-  }
-  h = std::clamp(h, 1, height);
-  w = std::clamp(w, 1, width);
-  return {(height - h) / 2, (width - w) / 2, h, w};
-}
 
 void Grayscale(uint8_t* planes, int area) {
   uint8_t *red = planes, *green = planes + area, *blue = planes + 2 * area;
@@ -323,6 +264,21 @@ void Hue(uint8_t* planes, int area, float turns) {
       FromHsv(share, saturation, value, n, red + c * area);
     }
   }
+}
+
+Box GaussianBox(float deviation) {
+  // Gwosdek et al., SSVM 2011, equations 7, 11 and 14; in the precision Pillow has.
+  const float variance = deviation * deviation / kBoxPasses;
+  const float length = static_cast<float>(std::sqrt(12.0 * variance + 1.0));
+  const float whole = static_cast<float>(std::floor((length - 1.0) / 2.0));
+  float fraction = (2 * whole + 1) * (whole * (whole + 1) - 3 * variance);
+  fraction /= 6 * (variance - (whole + 1) * (whole + 1));
+  const float radius = whole + fraction;
+  Box box;
+  box.radius = static_cast<int>(radius);
+  box.inside = static_cast<uint32_t>((1 << 24) / (radius * 2 + 1));
+  box.end = ((1 << 24) - (2 * box.radius + 1) * box.inside) / 2;
+  return box;
 }
 
 void GaussianBlur(uint8_t* planes, int side, float deviation, uint8_t* scratch) {
@@ -471,27 +427,17 @@ void AugmentInto(const AugmentOptions& options, const uint8_t* pixels, int heigh
   scratch.plane.resize(area);
   uint8_t* planes = scratch.planes.data();
 
-  const augment::CropBox crop = augment::RandomCrop(options, height, width, stream);
-  ResampleBox(pixels, width, crop.top, crop.left, crop.height, crop.width, side, side,
-              scratch.resample, scratch.interleaved.data(),
+  const ViewDraw draw = DrawView(options, height, width, stream);
+  ResampleBox(pixels, width, draw.crop.top, draw.crop.left, draw.crop.height,
+              draw.crop.width, side, side, scratch.resample, scratch.interleaved.data(),
               options.crop_filter == "bicubic" ? ResampleFilter::kBicubic
                                                : ResampleFilter::kBilinear);
   Split(scratch.interleaved.data(), area, planes);
-
-  const bool flip = stream.Bernoulli(options.flip_probability);
-  const bool grey = stream.Bernoulli(options.grayscale_probability);
-  if (grey && options.grayscale_first) augment::Grayscale(planes, area);
-  if (stream.Bernoulli(options.jitter_probability)) Jitter(options, planes, area, stream);
-  if (grey && !options.grayscale_first) augment::Grayscale(planes, area);
-  if (stream.Bernoulli(options.blur_probability)) {
-    const double deviation =
-        stream.Uniform(options.min_blur, options.max_blur) * side / kReferenceWorkSize;
-    if (deviation > 0) {
-      augment::GaussianBlur(planes, side, static_cast<float>(deviation),
-                            scratch.plane.data());
-    }
-  }
-  if (stream.Bernoulli(options.solarize_probability)) augment::Solarize(planes, area);
+  if (draw.grey && options.grayscale_first) augment::Grayscale(planes, area);
+  if (draw.jitter) Jitter(options, draw, planes, area);
+  if (draw.grey && !options.grayscale_first) augment::Grayscale(planes, area);
+  if (draw.blur > 0) augment::GaussianBlur(planes, side, draw.blur, scratch.plane.data());
+  if (draw.solarize) augment::Solarize(planes, area);
 
   if (side != kInputSide) {
     Interleave(planes, area, scratch.interleaved.data());
@@ -502,7 +448,7 @@ void AugmentInto(const AugmentOptions& options, const uint8_t* pixels, int heigh
     Split(small, kInputSide * kInputSide, scratch.interleaved.data());
     planes = scratch.interleaved.data();
   }
-  Normalize(planes, flip, chw_out);
+  Normalize(planes, draw.flip, chw_out);
 }
 
 }  // namespace iat

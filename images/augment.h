@@ -38,6 +38,9 @@
 
 namespace iat {
 
+// The other work_size there is: the reference's.
+inline constexpr int kReferenceWorkSize = 224;
+
 // Floats of one view: 3 x 64 x 64.
 inline constexpr size_t kViewFloats = size_t{3} * kInputSide * kInputSide;
 
@@ -117,12 +120,6 @@ void AugmentInto(const AugmentOptions& options, const uint8_t* pixels, int heigh
 // green, then of blue. Each gives Pillow's bytes (tests/golden/images).
 namespace augment {
 
-struct CropBox {
-  int top, left, height, width;
-};
-CropBox RandomCrop(const AugmentOptions& options, int height, int width,
-                   RandomStream& stream);
-
 void Grayscale(uint8_t* planes, int area);
 void Brightness(uint8_t* planes, int area, float factor);
 void Contrast(uint8_t* planes, int area, float factor);
@@ -132,6 +129,14 @@ void Hue(uint8_t* planes, int area, float turns);
 // Three box passes along rows, three along columns; deviation in pixels, up to 10.
 // `scratch` holds `area` bytes.
 void GaussianBlur(uint8_t* planes, int side, float deviation, uint8_t* scratch);
+// One of its passes is, per pixel, (inside * the 2 radius + 1 nearest + end * the two
+// beyond + 2^23) / 2^24, with the border's pixel beyond the border.
+struct Box {
+  int radius;
+  uint32_t inside, end;
+};
+inline constexpr int kBoxPasses = 3;
+Box GaussianBox(float deviation);
 void Solarize(uint8_t* planes, int area);
 
 }  // namespace augment

@@ -1,4 +1,5 @@
 #include "images/augment.h"
+#include "images/view_draw.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
