@@ -58,6 +58,13 @@ class RandomStream {
   // The numbers 0 ... n-1 in random order.
   std::vector<int64_t> Permutation(int64_t n);
 
+  // Where the stream stands, for those that make its words elsewhere: Philox's key and
+  // the counter of its next block of four words.
+  const std::array<uint32_t, 2>& key() const { return key_; }
+  const std::array<uint32_t, 4>& counter() const { return counter_; }
+  // Whether the next word begins that block.
+  bool at_block() const { return next_ == 4; }
+
  private:
   void Refill();
 

@@ -126,3 +126,11 @@ function(iat_test)
     LABELS "${ARG_LABELS}"
     ENVIRONMENT "OMP_NUM_THREADS=1;IAT_SOURCE_DIR=${PROJECT_SOURCE_DIR};IAT_BINARY=$<TARGET_FILE:iat>")
 endfunction()
+
+# The text of a file as a C++ raw string, in BINARY_DIR/NAME: what a target includes.
+function(iat_embed_text TARGET FILE NAME)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${FILE})
+  file(READ ${FILE} text)
+  file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/${NAME} CONTENT "R\"IAT(@text@)IAT\"" @ONLY)
+  target_include_directories(${TARGET} PRIVATE ${PROJECT_BINARY_DIR})
+endfunction()

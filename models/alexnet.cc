@@ -138,7 +138,7 @@ std::optional<InferenceChain> AlexNet::Chain(const std::string& last_layer) cons
   return chain;
 }
 
-torch::Tensor AlexNet::Forward(torch::Tensor x, const TapContext& context) {
+torch::Tensor AlexNet::Compute(torch::Tensor x, const TapContext& context) {
   for (ConvLayer& layer : convolutions_) {
     x = layer.convolution(x);
     if (layer.norm) x = layer.norm(x);

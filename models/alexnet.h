@@ -34,7 +34,6 @@ class AlexNet : public VisionModel {
  public:
   AlexNet(double width, bool batch_norm);
 
-  torch::Tensor Forward(torch::Tensor images, const TapContext& context) override;
   int64_t num_features() const override { return num_features_; }
   std::vector<std::string> layers() const override;
   // The average pool's 36 copies of one value become one input of fc6 whose weights
@@ -42,6 +41,8 @@ class AlexNet : public VisionModel {
   std::optional<InferenceChain> Chain(const std::string& last_layer) const override;
 
  private:
+  torch::Tensor Compute(torch::Tensor images, const TapContext& context) override;
+
   struct ConvLayer {
     std::string name;
     torch::nn::Conv2d convolution{nullptr};

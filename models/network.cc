@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 #include "models/torch.h"
+#include "models/torch_device.h"
 #include "models/vision_model.h"
 
 namespace iat {
@@ -85,6 +86,7 @@ class TorchNetwork : public Network {
 
   absl::Status MoveTo(const std::string& device) override {
     return Guarded([&] {
+      UseFullFloat32();
       device_ = torch::Device(device);
       model_->to(device_);
       return absl::OkStatus();

@@ -1,5 +1,6 @@
 #include "models/torch_device.h"
 
+#include <ATen/Context.h>
 #include <torch/cuda.h>
 #include <torch/types.h>
 #include <torch/version.h>
@@ -12,6 +13,12 @@ std::string TorchVersion() { return TORCH_VERSION; }
 
 int NumCudaDevices() {
   return torch::cuda::is_available() ? static_cast<int>(torch::cuda::device_count()) : 0;
+}
+
+void UseFullFloat32() {
+  at::globalContext().setAllowTF32CuDNN(false);
+  at::globalContext().setAllowTF32CuBLAS(false);
+  at::globalContext().setBenchmarkCuDNN(true);
 }
 
 void SetTorchThreads(int threads) { torch::set_num_threads(threads); }

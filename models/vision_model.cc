@@ -9,6 +9,8 @@
 #include "base/csv.h"
 #include "base/status.h"
 #include "models/alexnet.h"
+#include "models/autocast.h"
+#include "models/device_random.h"
 #include "models/safetensors.h"
 #include "models/torch.h"
 
@@ -89,21 +91,18 @@ torch::Tensor TapContext::Relu(const std::string& layer, torch::Tensor x) const 
 torch::Tensor TapContext::Dropout(uint32_t layer, torch::Tensor x) const {
   if (dropout == nullptr) return x;
   RandomStream stream = *dropout;
-  torch::Tensor mask = torch::empty(x.sizes(), torch::kFloat32);
-  float* values = mask.data_ptr<float>();
   // Each layer reads its own stretch of the stream, keyed by drawing a seed.
   uint64_t key = 0;
   for (uint32_t i = 0; i <= layer; ++i) key = stream.NextU64();
-  RandomStream bits(key, "dropout-mask");
-  const int64_t n = mask.numel();
-  for (int64_t i = 0; i < n; i += 32) {
-    uint32_t word = bits.NextU32();
-    const int64_t end = std::min<int64_t>(n, i + 32);
-    for (int64_t j = i; j < end; ++j, word >>= 1) {
-      values[j] = static_cast<float>((word & 1u) << 1);
-    }
-  }
-  return x * mask.to(x.device());
+  return x * DropoutMask(RandomStream(key, "dropout-mask"), x.sizes(), x.device(),
+                         x.scalar_type());
+}
+
+torch::Tensor VisionModel::Forward(torch::Tensor images, const TapContext& context) {
+  if (!context.autocast.has_value()) return Compute(std::move(images), context);
+  const AutocastScope scope(images.device().type(), *context.autocast);
+  const torch::Tensor features = Compute(std::move(images), context);
+  return features.defined() ? features.to(torch::kFloat32) : features;
 }
 
 std::vector<std::string> ArchitectureNames() {

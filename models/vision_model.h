@@ -59,6 +59,8 @@ struct TapContext {
   // Where dropout masks come from; nullptr switches dropout off. Masks are a
   // function of (data_seed, step, layer), whatever the device.
   const RandomStream* dropout = nullptr;
+  // Where set, matrix products and convolutions take this type (models/autocast.h).
+  std::optional<torch::ScalarType> autocast = std::nullopt;
 
   // ReLU of `x`, in place where nobody wants the values before it.
   torch::Tensor Relu(const std::string& layer, torch::Tensor x) const;
@@ -70,9 +72,9 @@ struct TapContext {
 class VisionModel : public torch::nn::Module {
  public:
   // images: N x 3 x 64 x 64 float32 RGB, ImageNet-normalised. Returns the last
-  // hidden layer (fc7 after its ReLU), N x num_features(); an undefined tensor
+  // hidden layer (fc7 after its ReLU), N x num_features() float32; an undefined tensor
   // when the recorder was complete before.
-  virtual torch::Tensor Forward(torch::Tensor images, const TapContext& context) = 0;
+  torch::Tensor Forward(torch::Tensor images, const TapContext& context);
   virtual int64_t num_features() const = 0;
   // Layers with a ReLU, from input to output.
   virtual std::vector<std::string> layers() const = 0;
@@ -82,6 +84,10 @@ class VisionModel : public torch::nn::Module {
   virtual std::optional<InferenceChain> Chain(const std::string& /*last_layer*/) const {
     return std::nullopt;
   }
+
+ private:
+  // Forward, in whatever types the operations take.
+  virtual torch::Tensor Compute(torch::Tensor images, const TapContext& context) = 0;
 };
 
 // NotFound naming the architectures there are. Weights are PyTorch's default

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/random.h"
+#include "models/device_random.h"
 #include "models/torch.h"
 
 namespace iat {
@@ -98,14 +99,11 @@ Objective::Result InstanceRecognition::Loss(VisionModel& model,
                                             const TapContext& context) {
   const auto embeddings =
       torch::nn::functional::normalize(head_(model.Forward(batch.images, context)));
-  auto noise = torch::empty({batch.indices.size(0), options_.num_noise}, torch::kInt64);
-  RandomStream stream(data_seed_, "noise", batch.step);
-  int64_t* values = noise.data_ptr<int64_t>();
-  for (int64_t i = 0; i < noise.numel(); ++i) {
-    values[i] = static_cast<int64_t>(stream.UniformInt(bank_.size(0)));
-  }
-  return {.loss = InstanceRecognitionLoss(embeddings, bank_, batch.indices,
-                                          noise.to(embeddings.device()),
+  const auto noise = RandomIntegers(RandomStream(data_seed_, "noise", batch.step),
+                                    bank_.size(0),
+                                    {batch.indices.size(0), options_.num_noise},
+                                    embeddings.device());
+  return {.loss = InstanceRecognitionLoss(embeddings, bank_, batch.indices, noise,
                                           options_.temperature),
           .embeddings = embeddings.detach()};
 }

@@ -150,15 +150,16 @@ class LinearModel : public VisionModel {
       : linear_(register_module("linear", torch::nn::Linear(3 * 64 * 64, kFeatures))) {
     InitializeParameters(*this, 1, "model.");
   }
-  torch::Tensor Forward(torch::Tensor images, const TapContext&) override {
-    return linear_(images.flatten(1));
-  }
   int64_t num_features() const override { return kFeatures; }
   std::vector<std::string> layers() const override { return {}; }
 
   static constexpr int64_t kFeatures = 6;
 
  private:
+  torch::Tensor Compute(torch::Tensor images, const TapContext&) override {
+    return linear_(images.flatten(1));
+  }
+
   torch::nn::Linear linear_;
 };
 
