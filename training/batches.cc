@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "base/random.h"
+#include "base/status.h"
 #include "models/torch.h"
+#include "models/upload.h"
 
 namespace iat {
 
@@ -18,47 +20,83 @@ int64_t NumLabels(const PackedSet& images, const std::vector<int64_t>& rows) {
 }
 
 BatchMaker::BatchMaker(const PackedSet& images, std::vector<int64_t> rows,
-                       const AugmentOptions& augmentation, int64_t data_seed,
-                       int64_t batch_size, int num_views)
+                       const Options& options)
     : images_(images),
       rows_(std::move(rows)),
-      data_seed_(data_seed),
-      batch_size_(batch_size),
-      steps_per_epoch_(static_cast<int64_t>(rows_.size()) / batch_size),
-      num_views_(num_views) {
-  for (int view = 0; view < num_views; ++view) {
-    augmentation_.push_back(augmentation.ForView(view));
+      options_(options),
+      steps_per_epoch_(static_cast<int64_t>(rows_.size()) / options.batch_size) {
+  for (int view = 0; view < options.num_views; ++view) {
+    augmentation_.push_back(options.augmentation.ForView(view));
   }
+  if (options.device.is_cpu()) return;
+  auto augmenter = DeviceAugmenter::Create(images, rows_, options.device);
+  device_status_ = augmenter.status();
+  if (augmenter.ok()) augmenter_ = *std::move(augmenter);
 }
 
-TrainingBatch BatchMaker::Make(int64_t step) const {
-  const int64_t epoch = step / steps_per_epoch_;
-  const int64_t first = (step % steps_per_epoch_) * batch_size_;
-  const auto order =
-      RandomStream(data_seed_, "order", epoch).Permutation(num_training_images());
-  TrainingBatch batch;
-  batch.step = step;
-  batch.images = torch::empty({num_views_ * batch_size_, 3, kInputSide, kInputSide});
-  batch.indices = torch::empty({batch_size_}, torch::kInt64);
-  batch.labels = torch::empty({batch_size_}, torch::kInt64);
-  float* out = batch.images.data_ptr<float>();
-  const int64_t image_values = batch.images.stride(0);
-  for (int64_t i = 0; i < batch_size_; ++i) {
-    const int64_t index = order[first + i];
-    batch.indices.data_ptr<int64_t>()[i] = index;
-    batch.labels.data_ptr<int64_t>()[i] = images_.labels()[rows_[index]];
-    for (int view = 0; view < num_views_; ++view) {
-      RandomStream stream(data_seed_, "augment", epoch * num_training_images() + index,
-                          view);
-      AugmentInto(augmentation_[view], images_.pixels(rows_[index]), images_.height(),
-                  images_.width(), stream, out + (view * batch_size_ + i) * image_values);
+RandomStream BatchMaker::StreamOf(int64_t epoch, int64_t place, int view) const {
+  return RandomStream(options_.data_seed, "augment",
+                      epoch * num_training_images() + place, view);
+}
+
+torch::Tensor BatchMaker::ViewsHere(int64_t epoch,
+                                    const std::vector<int64_t>& places) const {
+  const int64_t n = static_cast<int64_t>(places.size());
+  const auto views = torch::empty({options_.num_views * n, 3, kInputSide, kInputSide});
+  float* out = views.data_ptr<float>();
+  const int64_t image_values = views.stride(0);
+  for (int64_t i = 0; i < n; ++i) {
+    for (int view = 0; view < options_.num_views; ++view) {
+      RandomStream stream = StreamOf(epoch, places[i], view);
+      AugmentInto(augmentation_[view], images_.pixels(rows_[places[i]]), images_.height(),
+                  images_.width(), stream, out + (view * n + i) * image_values);
     }
+  }
+  return Upload(views, options_.device);
+}
+
+absl::StatusOr<torch::Tensor> BatchMaker::ViewsThere(
+    int64_t epoch, const std::vector<int64_t>& places) const {
+  std::vector<torch::Tensor> views;
+  for (int view = 0; view < options_.num_views; ++view) {
+    std::vector<ViewDraw> draws;
+    for (const int64_t place : places) {
+      RandomStream stream = StreamOf(epoch, place, view);
+      draws.push_back(
+          DrawView(augmentation_[view], images_.height(), images_.width(), stream));
+    }
+    IAT_ASSIGN_OR_RETURN(views.emplace_back(),
+                         augmenter_->Views(augmentation_[view], places, draws));
+  }
+  return views.size() == 1 ? views.front() : torch::cat(views);
+}
+
+absl::StatusOr<TrainingBatch> BatchMaker::Make(int64_t step) {
+  const int64_t epoch = step / steps_per_epoch_;
+  if (epoch != order_epoch_) {
+    order_ = RandomStream(options_.data_seed, "order", epoch)
+                 .Permutation(num_training_images());
+    order_epoch_ = epoch;
+  }
+  const auto first = order_.begin() + (step % steps_per_epoch_) * options_.batch_size;
+  const std::vector<int64_t> places(first, first + options_.batch_size);
+  std::vector<int64_t> labels;
+  for (const int64_t place : places) labels.push_back(images_.labels()[rows_[place]]);
+  TrainingBatch batch;
+  batch.indices = Upload(torch::tensor(places), options_.device);
+  batch.labels = Upload(torch::tensor(labels), options_.device);
+  batch.step = step;
+  if (augmenter_.has_value()) {
+    IAT_ASSIGN_OR_RETURN(batch.images, ViewsThere(epoch, places));
+  } else {
+    batch.images = ViewsHere(epoch, places);
   }
   return batch;
 }
 
-TrainingBatch BatchMaker::Get(int64_t step) {
-  TrainingBatch batch = next_step_ == step ? next_.get() : Make(step);
+absl::StatusOr<TrainingBatch> BatchMaker::Get(int64_t step) {
+  if (next_step_ != step && next_.valid()) next_.wait();
+  absl::StatusOr<TrainingBatch> batch = next_step_ == step ? next_.get() : Make(step);
   next_step_ = step + 1;
   next_ = std::async(std::launch::async, [this, step] { return Make(step + 1); });
   return batch;

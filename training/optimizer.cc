@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "models/torch.h"
+#include "models/torch_version.h"
 
 namespace iat {
 namespace {
@@ -149,6 +150,7 @@ std::map<std::string, torch::Tensor> Optimizer::state() const {
 
 void Optimizer::Step(double learning_rate) {
   const torch::NoGradGuard no_grad;
+  if (options_.optimizer == "sgd" && FusedSgdStep(learning_rate)) return;
   int64_t steps = 0;
   if (steps_.defined()) steps = ++*steps_.data_ptr<int64_t>();
   for (Slot& slot : slots_) {
@@ -163,6 +165,27 @@ void Optimizer::Step(double learning_rate) {
     }
     slot.parameter.mutable_grad().reset();
   }
+}
+
+bool Optimizer::FusedSgdStep([[maybe_unused]] double learning_rate) {
+#if IAT_TORCH_AT_LEAST(2, 4)
+  if (slots_.empty() || slots_.front().parameter.device().is_cpu()) return false;
+  std::vector<torch::Tensor> parameters, gradients, velocities;
+  for (Slot& slot : slots_) {
+    const torch::Tensor gradient = slot.parameter.grad();
+    if (!gradient.defined()) continue;
+    parameters.push_back(slot.parameter);
+    gradients.push_back(gradient);
+    velocities.push_back(slot.first);
+    slot.parameter.mutable_grad().reset();
+  }
+  at::_fused_sgd_(parameters, gradients, velocities, options_.weight_decay,
+                  options_.momentum, learning_rate, /*dampening=*/0.0, options_.nesterov,
+                  /*maximize=*/false, /*is_first_step=*/false);
+  return true;
+#else
+  return false;
+#endif
 }
 
 void Optimizer::SgdStep(Slot& slot, const torch::Tensor& gradient, double learning_rate) {

@@ -19,6 +19,7 @@
 #include "base/version.h"
 #include "models/safetensors.h"
 #include "models/torch.h"
+#include "models/torch_device.h"
 #include "models/weight_import.h"
 #include "training/batches.h"
 #include "training/checkpoint.h"
@@ -31,6 +32,14 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+// How convolutions of short types are fastest on a GPU.
+void PutChannelsLast(const torch::nn::Module& module) {
+  for (torch::Tensor parameter : module.parameters()) {
+    if (parameter.dim() != 4) continue;
+    parameter.set_data(parameter.contiguous(torch::MemoryFormat::ChannelsLast));
+  }
+}
 
 class TrainingRun {
  public:
@@ -53,7 +62,15 @@ class TrainingRun {
   absl::Status SaveCheckpoint();
   absl::Status SaveWeights() const;
   absl::Status Report(TrainingProgress progress, const EmbeddingSpread& spread);
-  absl::StatusOr<double> Step();
+  absl::Status Step();
+  // Of the losses since the last row of the metrics. Waits for a GPU.
+  absl::StatusOr<double> LossSum() const;
+  // The loss of a step in [first, last].
+  absl::Status NotFinite(double loss, int64_t first, int64_t last) const;
+  bool UsesBfloat16() const {
+    return options_.precision == "bfloat16" ||
+           (options_.precision == "auto" && !device_.is_cpu());
+  }
   // Puts both accuracies in; NaN where nothing is held out.
   void MeasureKnn(TrainingProgress& progress);
   torch::Tensor Features(const std::vector<int64_t>& rows);
@@ -75,7 +92,7 @@ class TrainingRun {
   torch::Tensor embeddings_;  // of the last step
   int64_t step_ = 0;          // steps done
   int64_t num_steps_ = 0;
-  double loss_sum_ = 0.0;  // since the last row of the metrics
+  torch::Tensor loss_sum_;  // since the last row of the metrics; float64, on the device
   int64_t steps_since_report_ = 0;
 };
 
@@ -83,6 +100,8 @@ absl::Status TrainingRun::Prepare() {
   fingerprint_ = TrainingFingerprint(job_);
   IAT_ASSIGN_OR_RETURN(model_, CreateModel(job_.model, job_.animal.init_seed));
   model_->to(device_);
+  if (!device_.is_cpu()) PutChannelsLast(*model_);
+  loss_sum_ = torch::zeros({}, torch::TensorOptions(torch::kFloat64).device(device_));
   if (!job_.animal.trained) return absl::OkStatus();
   const int64_t num_images = static_cast<int64_t>(rows_.training.size());
   if (num_images < options_.batch_size) {
@@ -101,9 +120,17 @@ absl::Status TrainingRun::Prepare() {
                                    .init_seed = job_.animal.init_seed,
                                    .data_seed = job_.animal.data_seed}));
   objective_->to(device_);
-  batches_ = std::make_unique<BatchMaker>(*job_.images, rows_.training,
-                                          options_.augmentation, job_.animal.data_seed,
-                                          options_.batch_size, objective_->num_views());
+  if (!device_.is_cpu()) PutChannelsLast(*objective_);
+  batches_ = std::make_unique<BatchMaker>(
+      *job_.images, rows_.training,
+      BatchMaker::Options{.augmentation = options_.augmentation,
+                          .data_seed = job_.animal.data_seed,
+                          .batch_size = options_.batch_size,
+                          .num_views = objective_->num_views(),
+                          .device = device_});
+  if (!batches_->device_status().ok()) {
+    Message(absl::StrCat("augmenting on the CPU: ", batches_->device_status().message()));
+  }
   num_steps_ = batches_->steps_per_epoch() * options_.epochs;
   std::vector<std::pair<std::string, torch::Tensor>> parameters;
   for (const auto& item : model_->named_parameters()) {
@@ -172,7 +199,7 @@ absl::StatusOr<bool> TrainingRun::Restore(const fs::path& path) {
     torch::Tensor(tensor).copy_(found->second);
   }
   step_ = step;
-  loss_sum_ = loss_sum;
+  loss_sum_.fill_(loss_sum);
   steps_since_report_ = steps_since_report;
   metrics_.GoOnFrom(step, file.metadata["metrics"]);
   checkpoints_.GoOnFrom(path, step);
@@ -180,6 +207,7 @@ absl::StatusOr<bool> TrainingRun::Restore(const fs::path& path) {
 }
 
 absl::Status TrainingRun::SaveCheckpoint() {
+  IAT_ASSIGN_OR_RETURN(const double loss_sum, LossSum());
   TensorFile file;
   for (const auto& [name, tensor] : StateDict(*model_))
     file.tensors["model." + name] = tensor;
@@ -191,7 +219,7 @@ absl::Status TrainingRun::SaveCheckpoint() {
   }
   file.metadata = {{"fingerprint", fingerprint_},
                    {"step", absl::StrCat(step_)},
-                   {"loss_sum", TomlNumber(loss_sum_)},
+                   {"loss_sum", TomlNumber(loss_sum)},
                    {"steps_since_report", absl::StrCat(steps_since_report_)},
                    {"metrics", metrics_.csv()}};
   return checkpoints_.Save(step_, file);
@@ -230,27 +258,38 @@ void TrainingRun::MeasureKnn(TrainingProgress& progress) {
   progress.knn_weighted_top1 = accuracies[1];
 }
 
-absl::StatusOr<double> TrainingRun::Step() {
-  TrainingBatch batch = batches_->Get(step_);
-  batch.images = batch.images.to(device_);
-  batch.indices = batch.indices.to(device_);
-  batch.labels = batch.labels.to(device_);
+absl::Status TrainingRun::NotFinite(double loss, int64_t first, int64_t last) const {
+  return absl::InvalidArgumentError(absl::StrCat(
+      job_.animal.name, ": the loss is ", loss, " at step ",
+      first < last ? absl::StrCat(first, " or one up to ", last) : absl::StrCat(last),
+      "; try a smaller training.learning_rate or more training.warmup_epochs"));
+}
+
+absl::StatusOr<double> TrainingRun::LossSum() const {
+  const double sum = loss_sum_.item<double>();
+  if (!std::isfinite(sum)) return NotFinite(sum, step_ - steps_since_report_, step_ - 1);
+  return sum;
+}
+
+absl::Status TrainingRun::Step() {
+  IAT_ASSIGN_OR_RETURN(const TrainingBatch batch, batches_->Get(step_));
   const RandomStream dropout(job_.animal.data_seed, "dropout", step_);
-  const Objective::Result result = objective_->Loss(
-      *model_, batch, {.dropout = options_.dropout ? &dropout : nullptr});
-  const double loss = result.loss.item<double>();
-  if (!std::isfinite(loss)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        job_.animal.name, ": the loss is ", loss, " at step ", step_,
-        "; try a smaller training.learning_rate or more training.warmup_epochs"));
+  TapContext context{.dropout = options_.dropout ? &dropout : nullptr};
+  if (UsesBfloat16()) context.autocast = torch::kBFloat16;
+  const Objective::Result result = objective_->Loss(*model_, batch, context);
+  const torch::Tensor loss = result.loss.detach().to(torch::kFloat64);
+  if (device_.is_cpu() && !std::isfinite(loss.item<double>())) {
+    return NotFinite(loss.item<double>(), step_, step_);
   }
+  loss_sum_.add_(loss);
   result.loss.backward();
   optimizer_->Step(LearningRate(options_.schedule, step_, batches_->steps_per_epoch(),
                                 options_.epochs));
   objective_->AfterStep(*model_, batch, result);
-  embeddings_ = result.embeddings.to(torch::kCPU);
+  embeddings_ = result.embeddings;
   ++step_;
-  return loss;
+  ++steps_since_report_;
+  return absl::OkStatus();
 }
 
 absl::Status TrainingRun::Report(TrainingProgress progress,
@@ -287,9 +326,7 @@ absl::Status TrainingRun::Run() {
   auto start = Clock::now();
   int64_t steps_timed = 0;
   while (step_ < num_steps_) {
-    IAT_ASSIGN_OR_RETURN(const double loss, Step());
-    loss_sum_ += loss;
-    ++steps_since_report_;
+    IAT_RETURN_IF_ERROR(Step());
     ++steps_timed;
     const bool stop = job_.stop != nullptr && job_.stop->load();
     const bool last = step_ == num_steps_;
@@ -299,18 +336,19 @@ absl::Status TrainingRun::Run() {
         last || (options_.knn_every > 0 && epoch_end && epoch % options_.knn_every == 0);
     // Rows stand at fixed steps, so that an interruption changes none of them.
     if (step_ % options_.log_every == 0 || knn) {
+      IAT_ASSIGN_OR_RETURN(const double loss_sum, LossSum());
       const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
       TrainingProgress progress{
           .step = step_,
           .epoch = epoch,
-          .loss = loss_sum_ / static_cast<double>(steps_since_report_),
+          .loss = loss_sum / static_cast<double>(steps_since_report_),
           .learning_rate = LearningRate(options_.schedule, step_ - 1,
                                         batches_->steps_per_epoch(), options_.epochs),
           .images_per_second =
               static_cast<double>(steps_timed * options_.batch_size) / seconds};
       if (knn) MeasureKnn(progress);
-      IAT_RETURN_IF_ERROR(Report(progress, MeasureSpread(embeddings_)));
-      loss_sum_ = 0.0;
+      IAT_RETURN_IF_ERROR(Report(progress, MeasureSpread(embeddings_.to(torch::kCPU))));
+      loss_sum_.zero_();
       steps_since_report_ = steps_timed = 0;
       start = Clock::now();
     }
@@ -392,6 +430,9 @@ void TrainingOptions::Describe(OptionVisitor& visitor) {
   visitor.Flag("dropout", dropout,
                "whether training drops half of the inputs of fc6 and fc7, as the "
                "published networks do; off is better for minutes of training");
+  visitor.Choice("precision", precision, {"auto", "float32", "bfloat16"},
+                 "type of the network's matrix products in training; auto: bfloat16 on a "
+                 "GPU, float32 on the CPU");
   visitor.Integer("threads_per_model", threads_per_model, {.min = 1, .max = 1024},
                   "threads inside one network's arithmetic; part of the result");
   visitor.Integer("checkpoint_every", checkpoint_every, {.min = 1},
@@ -442,9 +483,9 @@ std::string TrainingFingerprint(const TrainingJob& job) {
     // Nor does what belongs to another objective or optimiser.
     recipe.objective.chosen_only = true;
     recipe.optimizer.ForgetUnused();
-    // Weights from before the key was there keep their fingerprint.
-    const std::string keys =
-        absl::StrReplaceAll(OptionsText(recipe), {{"dropout = true\n", ""}});
+    // Weights from before the keys were there keep their fingerprint.
+    const std::string keys = absl::StrReplaceAll(
+        OptionsText(recipe), {{"dropout = true\n", ""}, {"precision = \"auto\"\n", ""}});
     absl::StrAppend(&text, "data_seed = ", job.animal.data_seed, "\n", keys,
                     "device = ", job.device.substr(0, 4), "\n");
   }
@@ -461,6 +502,7 @@ bool IsTrained(const TrainingJob& job) {
 absl::Status Train(const TrainingJob& job) {
   KeepFreedMemory();
   torch::set_num_threads(static_cast<int>(job.options.threads_per_model));
+  UseFullFloat32();
   try {
     if (!job.animal.imported.empty()) return ImportAnimal(job);
     return TrainingRun(job).Run();

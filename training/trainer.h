@@ -13,6 +13,11 @@
 //
 // Random numbers are functions of (data_seed, purpose, position), so a resumed run
 // equals an uninterrupted one on the CPU with the same number of threads.
+//
+// On a GPU the training images stay there as bytes and are augmented there, weights and
+// views lie channels last, the network's products take bfloat16, and no step waits for a
+// number: a loss that is not finite is seen when its mean is read, every log_every steps.
+// Sums are made in an order that changes from run to run, so bits are not repeated.
 
 #ifndef IAT_TRAINING_TRAINER_H_
 #define IAT_TRAINING_TRAINER_H_
@@ -47,6 +52,9 @@ struct TrainingOptions {
   ScheduleOptions schedule;
   AugmentOptions augmentation = InstanceRecognitionAugmentation();
   bool dropout = true;
+  // "auto": bfloat16 on a GPU, float32 on the CPU. Weights, heads, losses and the
+  // optimiser are float32 in any case.
+  std::string precision = "auto";
   // Part of the config, never taken from the machine: another number of threads
   // rounds differently.
   int64_t threads_per_model = 1;

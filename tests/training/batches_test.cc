@@ -38,8 +38,11 @@ class BatchMakerTest : public ::testing::Test {
     return rows;
   }
   static BatchMaker Maker(int64_t data_seed, int64_t batch_size = 8, int num_views = 2) {
-    return BatchMaker(*images_, AllRows(), SimClrAugmentation(), data_seed, batch_size,
-                      num_views);
+    return BatchMaker(*images_, AllRows(),
+                      {.augmentation = SimClrAugmentation(),
+                       .data_seed = data_seed,
+                       .batch_size = batch_size,
+                       .num_views = num_views});
   }
   static std::vector<int64_t> Indices(const TrainingBatch& batch) {
     const int64_t* values = batch.indices.data_ptr<int64_t>();
@@ -59,7 +62,7 @@ TEST_F(BatchMakerTest, EveryImageComesOnceAnEpochInAnotherOrderEachTime) {
   for (int64_t epoch = 0; epoch < 3; ++epoch) {
     std::vector<int64_t> order;
     for (int64_t step = 0; step < 3; ++step) {
-      const auto batch = maker.Get(epoch * 3 + step);
+      const auto batch = *maker.Get(epoch * 3 + step);
       EXPECT_EQ(batch.step, epoch * 3 + step);
       EXPECT_EQ(batch.images.sizes(), (std::vector<int64_t>{16, 3, 64, 64}));
       for (const int64_t index : Indices(batch)) order.push_back(index);
@@ -76,7 +79,7 @@ TEST_F(BatchMakerTest, ImagesBeyondTheLastWholeBatchWait) {
   ASSERT_EQ(maker.steps_per_epoch(), 2);
   std::set<int64_t> seen;
   for (int64_t step = 0; step < 2; ++step) {
-    for (const int64_t index : Indices(maker.Get(step))) seen.insert(index);
+    for (const int64_t index : Indices(*maker.Get(step))) seen.insert(index);
   }
   EXPECT_EQ(seen.size(), 20u);
 }
@@ -84,23 +87,23 @@ TEST_F(BatchMakerTest, ImagesBeyondTheLastWholeBatchWait) {
 TEST_F(BatchMakerTest, AStepIsTheSameWhateverWasAskedForBefore) {
   auto in_order = Maker(1);
   std::vector<TrainingBatch> batches;
-  for (int64_t step = 0; step < 6; ++step) batches.push_back(in_order.Get(step));
+  for (int64_t step = 0; step < 6; ++step) batches.push_back(*in_order.Get(step));
   auto jumping = Maker(1);
   for (const int64_t step : {5, 2, 3, 0, 0, 4}) {
-    const auto batch = jumping.Get(step);
+    const auto batch = *jumping.Get(step);
     EXPECT_TRUE(torch::equal(batch.images, batches[step].images)) << step;
     EXPECT_TRUE(torch::equal(batch.indices, batches[step].indices)) << step;
   }
 }
 
 TEST_F(BatchMakerTest, AnotherDataSeedGivesAnotherOrder) {
-  EXPECT_NE(Indices(Maker(1).Get(0)), Indices(Maker(2).Get(0)));
+  EXPECT_NE(Indices(*Maker(1).Get(0)), Indices(*Maker(2).Get(0)));
 }
 
 TEST_F(BatchMakerTest, ViewsDifferFromEachOtherAndFromEpochToEpoch) {
   auto maker = Maker(1, /*batch_size=*/24);
-  const auto first = maker.Get(0);
-  const auto second = maker.Get(1);
+  const auto first = *maker.Get(0);
+  const auto second = *maker.Get(1);
   const auto view = [](const TrainingBatch& batch, int v, int64_t index) {
     const auto place = (batch.indices == index).nonzero().item<int64_t>();
     return batch.images[v * 24 + place];
@@ -113,9 +116,13 @@ TEST_F(BatchMakerTest, ViewsDifferFromEachOtherAndFromEpochToEpoch) {
 
 TEST_F(BatchMakerTest, IndicesCountTheRowsThatAreTrainedOn) {
   const std::vector<int64_t> rows = {3, 8, 20, 21};
-  BatchMaker maker(*images_, rows, NoAugmentation(), 1, 4, 2);
+  BatchMaker maker(*images_, rows,
+                   {.augmentation = NoAugmentation(),
+                    .data_seed = 1,
+                    .batch_size = 4,
+                    .num_views = 2});
   EXPECT_EQ(maker.num_training_images(), 4);
-  const auto batch = maker.Get(0);
+  const auto batch = *maker.Get(0);
   const auto indices = Indices(batch);
   EXPECT_EQ(std::set<int64_t>(indices.begin(), indices.end()),
             (std::set<int64_t>{0, 1, 2, 3}));
@@ -131,8 +138,12 @@ TEST_F(BatchMakerTest, IndicesCountTheRowsThatAreTrainedOn) {
 TEST_F(BatchMakerTest, EachViewHasItsOwnChain) {
   AugmentOptions options = NoAugmentation();
   options.second_solarize_probability = 1.0;
-  BatchMaker maker(*images_, AllRows(), options, 1, 4, 2);
-  const auto batch = maker.Get(0);
+  BatchMaker maker(*images_, AllRows(),
+                   {.augmentation = options,
+                    .data_seed = 1,
+                    .batch_size = 4,
+                    .num_views = 2});
+  const auto batch = *maker.Get(0);
   const auto mean = torch::tensor({0.485f, 0.456f, 0.406f}).view({3, 1, 1});
   const auto deviation = torch::tensor({0.229f, 0.224f, 0.225f}).view({3, 1, 1});
   for (int64_t i = 0; i < 4; ++i) {
@@ -147,8 +158,12 @@ TEST_F(BatchMakerTest, EachViewHasItsOwnChain) {
 TEST_F(BatchMakerTest, LabelsGoWithTheirImages) {
   const PackedSet colours = WriteTwoColours(folder_->path() / "colours", 20);
   const std::vector<int64_t> rows = {3, 4, 7, 9, 10, 15};
-  BatchMaker maker(colours, rows, NoAugmentation(), 1, 6, 1);
-  const auto batch = maker.Get(0);
+  BatchMaker maker(colours, rows,
+                   {.augmentation = NoAugmentation(),
+                    .data_seed = 1,
+                    .batch_size = 6,
+                    .num_views = 1});
+  const auto batch = *maker.Get(0);
   for (int64_t i = 0; i < 6; ++i) {
     const int64_t row = rows[batch.indices[i].item<int64_t>()];
     EXPECT_EQ(batch.labels[i].item<int64_t>(), row % 2);
