@@ -36,6 +36,11 @@ find_package(Torch REQUIRED)
 # and a C++ standard that do not concern us, so headers are taken as system.
 add_library(iat_torch INTERFACE)
 target_include_directories(iat_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+# LibTorch from PyPI exports an old std::filesystem of its own, in which remove_all calls
+# address 0; the compiler's comes first.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_link_libraries(iat_torch INTERFACE stdc++)
+endif()
 target_link_libraries(iat_torch INTERFACE ${TORCH_LIBRARIES})
 separate_arguments(iat_torch_flags UNIX_COMMAND "${TORCH_CXX_FLAGS}")
 target_compile_options(iat_torch INTERFACE ${iat_torch_flags})

@@ -60,6 +60,8 @@ class Objective : public torch::nn::Module {
   // After the optimiser's step: banks, queues, momentum encoders.
   virtual void AfterStep(VisionModel& /*model*/, const TrainingBatch& /*batch*/,
                          const Result& /*result*/) {}
+  // What the learning rate is multiplied by for one of the objective's own parameters.
+  virtual double RateOf(const std::string& /*parameter*/) const { return 1.0; }
   // What to change when the embedding has collapsed, for the message that says so.
   virtual std::string CollapseAdvice() const {
     return "try a smaller training.learning_rate or more training.warmup_epochs";

@@ -110,14 +110,15 @@ void AdamLoop(float* __restrict weights, float* __restrict first,
 }  // namespace
 
 Optimizer::Optimizer(const OptimizerOptions& options,
-                     std::vector<std::pair<std::string, torch::Tensor>> parameters)
+                     const std::vector<OptimizedParameter>& parameters)
     : options_(options) {
   const bool adam = options.optimizer == "adam" || options.optimizer == "adamw";
-  for (auto& [name, parameter] : parameters) {
+  for (const auto& [name, parameter, rate] : parameters) {
     if (!parameter.requires_grad()) continue;
     Slot slot;
     slot.name = name;
     slot.parameter = parameter;
+    slot.rate = rate;
     const auto zeros = [&] {
       return torch::zeros_like(parameter, torch::TensorOptions().requires_grad(false),
                                torch::MemoryFormat::Preserve);
@@ -156,12 +157,13 @@ void Optimizer::Step(double learning_rate) {
   for (Slot& slot : slots_) {
     const torch::Tensor gradient = slot.parameter.grad();
     if (!gradient.defined()) continue;
+    const double rate = slot.rate * learning_rate;
     if (options_.optimizer == "sgd") {
-      SgdStep(slot, gradient, learning_rate);
+      SgdStep(slot, gradient, rate);
     } else if (options_.optimizer == "lars") {
-      LarsStep(slot, gradient, learning_rate);
+      LarsStep(slot, gradient, rate);
     } else {
-      AdamStep(slot, gradient, learning_rate, steps);
+      AdamStep(slot, gradient, rate, steps);
     }
     slot.parameter.mutable_grad().reset();
   }
@@ -170,18 +172,25 @@ void Optimizer::Step(double learning_rate) {
 bool Optimizer::FusedSgdStep([[maybe_unused]] double learning_rate) {
 #if IAT_TORCH_AT_LEAST(2, 4)
   if (slots_.empty() || slots_.front().parameter.device().is_cpu()) return false;
-  std::vector<torch::Tensor> parameters, gradients, velocities;
+  struct Group {
+    std::vector<torch::Tensor> parameters, gradients, velocities;
+  };
+  std::map<double, Group> groups;  // by rate
   for (Slot& slot : slots_) {
     const torch::Tensor gradient = slot.parameter.grad();
     if (!gradient.defined()) continue;
-    parameters.push_back(slot.parameter);
-    gradients.push_back(gradient);
-    velocities.push_back(slot.first);
+    Group& group = groups[slot.rate];
+    group.parameters.push_back(slot.parameter);
+    group.gradients.push_back(gradient);
+    group.velocities.push_back(slot.first);
     slot.parameter.mutable_grad().reset();
   }
-  at::_fused_sgd_(parameters, gradients, velocities, options_.weight_decay,
-                  options_.momentum, learning_rate, /*dampening=*/0.0, options_.nesterov,
-                  /*maximize=*/false, /*is_first_step=*/false);
+  for (auto& [rate, group] : groups) {
+    at::_fused_sgd_(group.parameters, group.gradients, group.velocities,
+                    options_.weight_decay, options_.momentum, rate * learning_rate,
+                    /*dampening=*/0.0, options_.nesterov, /*maximize=*/false,
+                    /*is_first_step=*/false);
+  }
   return true;
 #else
   return false;

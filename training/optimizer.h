@@ -27,18 +27,23 @@
 
 #include <map>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "training/optimizer_options.h"
 
 namespace iat {
 
+struct OptimizedParameter {
+  std::string name;
+  torch::Tensor value;
+  double rate = 1.0;  // times the learning rate
+};
+
 class Optimizer {
  public:
   // Parameters that want no gradient are left alone.
   Optimizer(const OptimizerOptions& options,
-            std::vector<std::pair<std::string, torch::Tensor>> parameters);
+            const std::vector<OptimizedParameter>& parameters);
 
   // Uses the gradients and lets go of them: the next backward pass then hands its
   // own memory over instead of adding to zeros.
@@ -55,10 +60,11 @@ class Optimizer {
     torch::Tensor parameter;
     torch::Tensor first;   // velocity or first moment
     torch::Tensor second;  // second moment, Adam only
+    double rate = 1.0;
     bool excluded = false;
   };
 
-  // SGD for all parameters in one kernel. False, and nothing done: on the CPU, whose own
+  // SGD for all parameters of one rate in one kernel. False, and nothing done: on the CPU, whose own
   // pass is as short, and with a LibTorch before 2.4.
   bool FusedSgdStep(double learning_rate);
   void SgdStep(Slot& slot, const torch::Tensor& gradient, double learning_rate);

@@ -1,5 +1,6 @@
 #include "training/simsiam.h"
 
+#include "absl/strings/match.h"
 #include "models/torch.h"
 #include "training/heads.h"
 
@@ -12,6 +13,8 @@ void SimSiamOptions::Describe(OptionVisitor& visitor) {
                   "width of the projector's three layers");
   visitor.Integer("prediction_hidden_size", prediction_hidden_size,
                   {.min = 2, .max = 1 << 16}, "width of the predictor's hidden layer");
+  visitor.Number("predictor_rate", predictor_rate, {.min = 0.0, .min_excluded = true},
+                 "the predictor's learning rate, as a multiple of training.learning_rate");
 }
 
 torch::Tensor SimSiamLoss(const torch::Tensor& p1, const torch::Tensor& p2,
@@ -36,7 +39,8 @@ absl::StatusOr<std::shared_ptr<Objective>> SimSiam::Create(const SimSiamOptions&
   return std::make_shared<SimSiam>(options, setup);
 }
 
-SimSiam::SimSiam(const SimSiamOptions& options, const ObjectiveSetup& setup) {
+SimSiam::SimSiam(const SimSiamOptions& options, const ObjectiveSetup& setup)
+    : predictor_rate_(options.predictor_rate) {
   const int64_t d = options.projection_size;
   projector_ = register_module(
       "projector", MakeProjector({.sizes = {setup.model.num_features(), d, d, d},
@@ -55,6 +59,10 @@ Objective::Result SimSiam::Loss(VisionModel& model, const TrainingBatch& batch,
   const auto p2 = predictor_->forward(z2);
   return {.loss = SimSiamLoss(p1, p2, z1, z2),
           .embeddings = normalize(torch::cat({z1, z2}).detach())};
+}
+
+double SimSiam::RateOf(const std::string& parameter) const {
+  return absl::StartsWith(parameter, "predictor.") ? predictor_rate_ : 1.0;
 }
 
 std::string SimSiam::CollapseAdvice() const {

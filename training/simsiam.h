@@ -7,8 +7,12 @@
 //
 // No gradient flows through stop(z). Without it everything collapses at once.
 //
+// A predictor that learns faster than what it predicts keeps close to its optimum, which
+// is what holds the projections apart; short runs need it more than long ones.
+//
 // Source   Chen & He, CVPR 2021; layers as in the published mouse-vision code, which
-//          keeps scale and shift in the projector's last batch norm.
+//          keeps scale and shift in the projector's last batch norm. The predictor's
+//          relative rate: Tian, Chen & Ganguli, ICML 2021.
 
 #ifndef IAT_TRAINING_SIMSIAM_H_
 #define IAT_TRAINING_SIMSIAM_H_
@@ -23,6 +27,7 @@ namespace iat {
 struct SimSiamOptions {
   int64_t projection_size = 2048;
   int64_t prediction_hidden_size = 512;
+  double predictor_rate = 1.0;
   void Describe(OptionVisitor& visitor);
 };
 
@@ -46,9 +51,11 @@ class SimSiam : public Objective {
   int num_views() const override { return 2; }
   Result Loss(VisionModel& model, const TrainingBatch& batch,
               const TapContext& context) override;
+  double RateOf(const std::string& parameter) const override;
   std::string CollapseAdvice() const override;
 
  private:
+  double predictor_rate_;
   torch::nn::Sequential projector_{nullptr}, predictor_{nullptr};
 };
 

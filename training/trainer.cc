@@ -132,14 +132,15 @@ absl::Status TrainingRun::Prepare() {
     Message(absl::StrCat("augmenting on the CPU: ", batches_->device_status().message()));
   }
   num_steps_ = batches_->steps_per_epoch() * options_.epochs;
-  std::vector<std::pair<std::string, torch::Tensor>> parameters;
+  std::vector<OptimizedParameter> parameters;
   for (const auto& item : model_->named_parameters()) {
-    parameters.emplace_back("model." + item.key(), item.value());
+    parameters.push_back({"model." + item.key(), item.value()});
   }
   for (const auto& item : objective_->named_parameters()) {
-    parameters.emplace_back("objective." + item.key(), item.value());
+    parameters.push_back(
+        {"objective." + item.key(), item.value(), objective_->RateOf(item.key())});
   }
-  optimizer_ = std::make_unique<Optimizer>(options_.optimizer, std::move(parameters));
+  optimizer_ = std::make_unique<Optimizer>(options_.optimizer, parameters);
   return absl::OkStatus();
 }
 

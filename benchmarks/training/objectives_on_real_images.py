@@ -46,12 +46,13 @@ SETTINGS = {
     "moco_v2": {"epochs": 16, **NO_DROPOUT, "learning_rate": 0.03, "weight_decay": 1e-4,
                 "warmup_epochs": 1, "moco_v2.queue_size": 2048,
                 "moco_v2.key_momentum": 0.996, "moco_v2.hidden_size": 512, **VIEWS},
-    "simsiam": {"epochs": 16, "batch_size": 256, "learning_rate": 0.03,
-                "weight_decay": 5e-4, "simsiam.projection_size": 512,
-                "simsiam.prediction_hidden_size": 128, **VIEWS},
+    "simsiam": {"epochs": 40, "batch_size": 256, **NO_DROPOUT, "learning_rate": 0.03,
+                "weight_decay": 5e-4, "warmup_epochs": 1, "simsiam.projection_size": 512,
+                "simsiam.prediction_hidden_size": 128, "simsiam.predictor_rate": 10.0,
+                **VIEWS},
     "autoencoder": {"epochs": 8, **NO_DROPOUT, **ADAM, "weight_decay": 0.0, "warmup_epochs": 1,
                     "autoencoder.decoder_channels": 64, **VIEWS},
-    "rotnet": {"epochs": 24, **NO_DROPOUT, "learning_rate": 0.03,
+    "rotnet": {"epochs": 60, "batch_size": 256, **NO_DROPOUT, "learning_rate": 0.03,
                "augmentation.min_crop_area": 0.5},
 }
 

@@ -27,19 +27,19 @@ struct World {
   World() {
     torch::set_num_threads(1);
     for (const auto& shape : kShapes) {
-      parameters.emplace_back("model." + std::to_string(parameters.size()),
-                              (0.01 * torch::randn(shape)).requires_grad_());
+      parameters.push_back({"model." + std::to_string(parameters.size()),
+                              (0.01 * torch::randn(shape)).requires_grad_()});
       gradients.push_back(1e-3 * torch::randn(shape));
       num_values += gradients.back().numel();
     }
   }
   void GiveGradients() {
     for (size_t i = 0; i < gradients.size(); ++i) {
-      parameters[i].second.mutable_grad() = gradients[i];
+      parameters[i].value.mutable_grad() = gradients[i];
     }
   }
 
-  std::vector<std::pair<std::string, torch::Tensor>> parameters;
+  std::vector<OptimizedParameter> parameters;
   std::vector<torch::Tensor> gradients;
   int64_t num_values = 0;
 };

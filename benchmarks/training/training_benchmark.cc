@@ -69,11 +69,11 @@ int Run(const nlohmann::json& options) {
   const auto objective = *CreateObjective({}, {.model = *model,
                                                .model_options = model_options,
                                                .num_training_images = num_images});
-  std::vector<std::pair<std::string, torch::Tensor>> parameters;
+  std::vector<OptimizedParameter> parameters;
   for (const auto& item : model->named_parameters())
-    parameters.emplace_back("model." + item.key(), item.value());
+    parameters.push_back({"model." + item.key(), item.value()});
   for (const auto& item : objective->named_parameters())
-    parameters.emplace_back("objective." + item.key(), item.value());
+    parameters.push_back({"objective." + item.key(), item.value()});
   Optimizer optimizer({}, parameters);
   TrainingBatch batch;
   batch.images = torch::randn({batch_size, 3, 64, 64});

@@ -89,7 +89,9 @@ class GoldenLossesTest : public ::testing::Test {
     }
     const torch::NoGradGuard no_grad;
     int64_t key = 0;
+    std::vector<OptimizedParameter> optimized;
     for (auto& [name, value] : parameters) {
+      optimized.push_back({name, value});
       const std::vector<int64_t> shape = value.sizes().vec();
       if (value.dim() > 1) {
         const double fan_in = static_cast<double>(value.numel() / value.size(0));
@@ -102,8 +104,7 @@ class GoldenLossesTest : public ::testing::Test {
     }
     return std::make_unique<Optimizer>(
         OptimizerOptions{.momentum = 0.9, .weight_decay = 5e-4},
-        std::vector<std::pair<std::string, torch::Tensor>>(parameters.begin(),
-                                                           parameters.end()));
+        optimized);
   }
 
   template <typename Class>

@@ -132,6 +132,28 @@ TEST(OptimizerTest, OnePassAndTheLongRoadGiveTheSameNumbers) {
   }
 }
 
+TEST(OptimizerTest, AParameterMayHaveARateOfItsOwn) {
+  for (const char* name : {"sgd", "adam", "lars"}) {
+    torch::manual_seed(4);
+    const OptimizerOptions options{.optimizer = name};
+    auto faster = Parameter(torch::randn({6, 4})), alone = Parameter(faster),
+         slower = Parameter(faster), slow_alone = Parameter(faster);
+    Optimizer both(options, {{"faster", faster, 4.0}, {"slower", slower}});
+    Optimizer fast(options, {{"w", alone}}), slow(options, {{"w", slow_alone}});
+    for (int step = 0; step < 3; ++step) {
+      const auto gradient = torch::randn({6, 4});
+      faster.mutable_grad() = gradient.clone();
+      slower.mutable_grad() = gradient.clone();
+      both.Step(0.01);
+      StepWithGradient(fast, alone, gradient, 0.04);
+      StepWithGradient(slow, slow_alone, gradient, 0.01);
+    }
+    EXPECT_LT(Largest(faster, alone), kStepTolerance) << name;
+    EXPECT_LT(Largest(slower, slow_alone), kStepTolerance) << name;
+    EXPECT_GT(Largest(faster, slower), 1e-4) << name;
+  }
+}
+
 TEST(OptimizerTest, LetsGoOfGradientsAndOfParametersWithoutOne) {
   auto contiguous = Parameter(torch::ones({3, 2}));
   auto transposed = Parameter(torch::ones({2, 3}).t());
@@ -207,11 +229,11 @@ TEST(LarsTest, ExclusionsFollowTheirPattern) {
       {"one_dimensional", {false, true, true, true, true}},
       {"mouse_vision", {false, true, false, true, true}}};
   for (const auto& [pattern, expected] : excluded) {
-    std::vector<std::pair<std::string, torch::Tensor>> parameters;
+    std::vector<OptimizedParameter> parameters;
     for (const std::string& name : names) {
       const bool matrix = name == names[0];
-      parameters.emplace_back(name,
-                              Parameter(matrix ? torch::ones({1, 4}) : torch::ones({4})));
+      parameters.push_back(
+          {name, Parameter(matrix ? torch::ones({1, 4}) : torch::ones({4}))});
     }
     Optimizer lars({.optimizer = "lars",
                     .momentum = 0.0,
@@ -220,12 +242,12 @@ TEST(LarsTest, ExclusionsFollowTheirPattern) {
                     .lars_exclude = pattern,
                     .lars_excluded_rate = 0.25},
                    parameters);
-    for (auto& [name, w] : parameters) w.mutable_grad() = torch::ones_like(w);
+    for (auto& [name, w, rate] : parameters) w.mutable_grad() = torch::ones_like(w);
     lars.Step(0.4);
     for (size_t i = 0; i < names.size(); ++i) {
       // Adapted: q = 0.1 * 2 / (2 + 0.5 * 2), step = 0.4 * q * (1 + 0.5).
       const double step = expected[i] ? 0.4 * 0.25 : 0.04;
-      EXPECT_NEAR(parameters[i].second.flatten()[0].item<double>(), 1.0 - step,
+      EXPECT_NEAR(parameters[i].value.flatten()[0].item<double>(), 1.0 - step,
                   kStepTolerance)
           << pattern << " " << names[i];
     }

@@ -659,5 +659,27 @@ TEST_F(TrainerTest, ImagesPackedLargerThanTheNetworksInputAreScoredToo) {
   EXPECT_EQ(accuracy, 1.0);
 }
 
+TEST_F(TrainerTest, SimSiamsPredictorHasARateOfItsOwn) {
+  TrainingJob job = Job("simsiam");
+  job.options.epochs = 1;
+  const auto trained = [&](double predictor_rate) {
+    job.options.objective.Of<SimSiam>().predictor_rate = predictor_rate;
+    EXPECT_TRUE(Train(job).ok());
+    const auto file = ReadTensors(job.folder / "checkpoint.safetensors");
+    EXPECT_TRUE(file.ok()) << file.status();
+    return file->tensors;
+  };
+  const auto moving = trained(4.0), still = trained(1e-12);
+  const char* const predictor = "objective.predictor.0.weight";
+  const char* const projector = "objective.projector.0.weight";
+  auto model = *CreateModel(job.model, job.animal.init_seed);
+  const SimSiam initial(job.options.objective.Get<SimSiam>(),
+                        {.model = *model, .model_options = job.model, .init_seed = 1});
+  const auto start = initial.named_parameters();
+  EXPECT_TRUE(torch::equal(still.at(predictor), start["predictor.0.weight"]));
+  EXPECT_FALSE(torch::equal(moving.at(predictor), start["predictor.0.weight"]));
+  EXPECT_FALSE(torch::equal(still.at(projector), start["projector.0.weight"]));
+}
+
 }  // namespace
 }  // namespace iat
