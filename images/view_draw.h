@@ -38,7 +38,7 @@ struct ViewDraw {
   bool jitter = false;
   std::array<JitterOperation, kNumJitterOperations> order = {};
   float brightness = 1.0f, contrast = 1.0f, saturation = 1.0f;  // factors
-  float hue = 0.0f;  // turns of the colour circle
+  float hue = 0.0f;   // turns of the colour circle
   float blur = 0.0f;  // deviation in pixels at work_size; 0: none
   bool solarize = false;
 };

@@ -91,8 +91,8 @@ absl::Status DriverStatus(const Cuda& cuda, int result, absl::string_view what) 
   if (result == 0) return absl::OkStatus();
   const char* name = nullptr;
   cuda.cuGetErrorName(result, &name);
-  return absl::InternalError(
-      absl::StrCat(what, ": ", name != nullptr ? name : absl::StrCat("error ", result).c_str()));
+  return absl::InternalError(absl::StrCat(
+      what, ": ", name != nullptr ? name : absl::StrCat("error ", result).c_str()));
 }
 
 // The machine code of a program for a compute capability.
@@ -102,7 +102,8 @@ absl::StatusOr<std::string> MachineCode(const Cuda& cuda, const std::string& nam
   int result = cuda.nvrtcCreateProgram(&program, source.c_str(), name.c_str(), 0, nullptr,
                                        nullptr);
   if (result != 0) {
-    return absl::InternalError(absl::StrCat(name, ": ", cuda.nvrtcGetErrorString(result)));
+    return absl::InternalError(
+        absl::StrCat(name, ": ", cuda.nvrtcGetErrorString(result)));
   }
   const std::string architecture = absl::StrCat("--gpu-architecture=sm_", capability);
   // Operation by operation, as the CPU's code is compiled: the bytes are to be the same.
@@ -193,12 +194,11 @@ absl::Status CudaProgram::Launch(const char* function, torch::Device device,
         cuda, cuda.cuModuleGetFunction(&entry, loaded->module, function), function));
   }
   // The null stream is the one that LibTorch uses unless it is told otherwise.
-  return DriverStatus(
-      cuda,
-      cuda.cuLaunchKernel(entry, static_cast<unsigned>(blocks), 1, 1,
-                          static_cast<unsigned>(threads), 1, 1, 0, nullptr,
-                          arguments.data(), nullptr),
-      function);
+  return DriverStatus(cuda,
+                      cuda.cuLaunchKernel(entry, static_cast<unsigned>(blocks), 1, 1,
+                                          static_cast<unsigned>(threads), 1, 1, 0,
+                                          nullptr, arguments.data(), nullptr),
+                      function);
 }
 
 }  // namespace iat

@@ -53,8 +53,8 @@ bool TwosThere(const RandomStream& stream, const torch::Tensor& out) {
   int64_t n = out.numel();
   void* values = out.data_ptr();
   return Program()
-      .Launch(is_short ? "Bfloat16Twos" : "FloatTwos", out.device(), Blocks((n + 31) / 32),
-              kThreads, {&numbers, &n, &values})
+      .Launch(is_short ? "Bfloat16Twos" : "FloatTwos", out.device(),
+              Blocks((n + 31) / 32), kThreads, {&numbers, &n, &values})
       .ok();
 }
 

@@ -14,9 +14,9 @@ std::string TorchVersion();
 // CUDA devices that LibTorch sees.
 int NumCudaDevices();
 
-// From now on float32 products on a GPU keep all bits of float32, which convolutions there
-// do not unless told to; and a convolution of a size seen for the first time is tried in
-// several ways, the fastest of which is kept.
+// From now on float32 products on a GPU keep all bits of float32, which convolutions
+// there do not unless told to; and a convolution of a size seen for the first time is
+// tried in several ways, the fastest of which is kept.
 void UseFullFloat32();
 
 // Threads inside LibTorch's operations, from now on.

@@ -50,10 +50,9 @@ ChainNumbers NumbersOf(const AugmentOptions& options, int image_height, int imag
     const double scale = std::max(1.0, static_cast<double>(length) / n);
     return 2 * static_cast<int32_t>(std::ceil(reach * scale)) + 1;
   };
-  chain.max_taps =
-      std::max(taps(std::max(image_height, image_width), chain.work_size,
-                    chain.bicubic != 0 ? 2.0 : 1.0),
-               taps(chain.work_size, chain.size, 1.0));
+  chain.max_taps = std::max(taps(std::max(image_height, image_width), chain.work_size,
+                                 chain.bicubic != 0 ? 2.0 : 1.0),
+                            taps(chain.work_size, chain.size, 1.0));
   const int32_t axis = (2 + chain.max_taps) * chain.work_size;
   const int32_t bytes = 2 * axis * static_cast<int32_t>(sizeof(int32_t)) +
                         3 * chain.work_size * chain.work_size +

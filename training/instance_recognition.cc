@@ -99,10 +99,9 @@ Objective::Result InstanceRecognition::Loss(VisionModel& model,
                                             const TapContext& context) {
   const auto embeddings =
       torch::nn::functional::normalize(head_(model.Forward(batch.images, context)));
-  const auto noise = RandomIntegers(RandomStream(data_seed_, "noise", batch.step),
-                                    bank_.size(0),
-                                    {batch.indices.size(0), options_.num_noise},
-                                    embeddings.device());
+  const auto noise =
+      RandomIntegers(RandomStream(data_seed_, "noise", batch.step), bank_.size(0),
+                     {batch.indices.size(0), options_.num_noise}, embeddings.device());
   return {.loss = InstanceRecognitionLoss(embeddings, bank_, batch.indices, noise,
                                           options_.temperature),
           .embeddings = embeddings.detach()};

@@ -64,8 +64,8 @@ class Optimizer {
     bool excluded = false;
   };
 
-  // SGD for all parameters of one rate in one kernel. False, and nothing done: on the CPU, whose own
-  // pass is as short, and with a LibTorch before 2.4.
+  // SGD for all parameters of one rate in one kernel. False, and nothing done: on the
+  // CPU, whose own pass is as short, and with a LibTorch before 2.4.
   bool FusedSgdStep(double learning_rate);
   void SgdStep(Slot& slot, const torch::Tensor& gradient, double learning_rate);
   void LarsStep(Slot& slot, const torch::Tensor& gradient, double learning_rate);

@@ -13,8 +13,9 @@ void SimSiamOptions::Describe(OptionVisitor& visitor) {
                   "width of the projector's three layers");
   visitor.Integer("prediction_hidden_size", prediction_hidden_size,
                   {.min = 2, .max = 1 << 16}, "width of the predictor's hidden layer");
-  visitor.Number("predictor_rate", predictor_rate, {.min = 0.0, .min_excluded = true},
-                 "the predictor's learning rate, as a multiple of training.learning_rate");
+  visitor.Number(
+      "predictor_rate", predictor_rate, {.min = 0.0, .min_excluded = true},
+      "the predictor's learning rate, as a multiple of training.learning_rate");
 }
 
 torch::Tensor SimSiamLoss(const torch::Tensor& p1, const torch::Tensor& p2,

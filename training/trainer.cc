@@ -485,8 +485,10 @@ std::string TrainingFingerprint(const TrainingJob& job) {
     recipe.objective.chosen_only = true;
     recipe.optimizer.ForgetUnused();
     // Weights from before the keys were there keep their fingerprint.
-    const std::string keys = absl::StrReplaceAll(
-        OptionsText(recipe), {{"dropout = true\n", ""}, {"precision = \"auto\"\n", ""}});
+    const std::string keys =
+        absl::StrReplaceAll(OptionsText(recipe), {{"dropout = true\n", ""},
+                                                  {"precision = \"auto\"\n", ""},
+                                                  {"predictor_rate = 1.0\n", ""}});
     absl::StrAppend(&text, "data_seed = ", job.animal.data_seed, "\n", keys,
                     "device = ", job.device.substr(0, 4), "\n");
   }

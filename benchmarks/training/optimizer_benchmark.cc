@@ -28,7 +28,7 @@ struct World {
     torch::set_num_threads(1);
     for (const auto& shape : kShapes) {
       parameters.push_back({"model." + std::to_string(parameters.size()),
-                              (0.01 * torch::randn(shape)).requires_grad_()});
+                            (0.01 * torch::randn(shape)).requires_grad_()});
       gradients.push_back(1e-3 * torch::randn(shape));
       num_values += gradients.back().numel();
     }

@@ -1,5 +1,4 @@
 #include "images/augment.h"
-#include "images/view_draw.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,6 +12,7 @@
 #include "base/parallel.h"
 #include "golden.h"
 #include "images/resample.h"
+#include "images/view_draw.h"
 #include "test_images.h"
 
 namespace iat {

@@ -138,11 +138,9 @@ TEST_F(BatchMakerTest, IndicesCountTheRowsThatAreTrainedOn) {
 TEST_F(BatchMakerTest, EachViewHasItsOwnChain) {
   AugmentOptions options = NoAugmentation();
   options.second_solarize_probability = 1.0;
-  BatchMaker maker(*images_, AllRows(),
-                   {.augmentation = options,
-                    .data_seed = 1,
-                    .batch_size = 4,
-                    .num_views = 2});
+  BatchMaker maker(
+      *images_, AllRows(),
+      {.augmentation = options, .data_seed = 1, .batch_size = 4, .num_views = 2});
   const auto batch = *maker.Get(0);
   const auto mean = torch::tensor({0.485f, 0.456f, 0.406f}).view({3, 1, 1});
   const auto deviation = torch::tensor({0.229f, 0.224f, 0.225f}).view({3, 1, 1});

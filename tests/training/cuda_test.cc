@@ -75,7 +75,8 @@ class CudaTest : public ::testing::Test {
     return losses;
   }
   static double RelativeError(const torch::Tensor& a, const torch::Tensor& b) {
-    const auto x = a.to(torch::kCPU, torch::kFloat64), y = b.to(torch::kCPU, torch::kFloat64);
+    const auto x = a.to(torch::kCPU, torch::kFloat64),
+               y = b.to(torch::kCPU, torch::kFloat64);
     return ((x - y).norm() / y.norm()).item<double>();
   }
 
@@ -147,8 +148,8 @@ TEST_F(CudaTest, DropoutMasksAndNoiseAreThoseOfTheProcessor) {
   for (const auto type : {torch::kFloat32, torch::kBFloat16}) {
     const auto dropped = context.Dropout(1, ones.to(torch::kCUDA, type));
     EXPECT_EQ(dropped.scalar_type(), type);
-    EXPECT_TRUE(torch::equal(dropped.to(torch::kCPU, torch::kFloat32),
-                             context.Dropout(1, ones)));
+    EXPECT_TRUE(
+        torch::equal(dropped.to(torch::kCPU, torch::kFloat32), context.Dropout(1, ones)));
   }
   EXPECT_TRUE(torch::equal(RandomIntegers(stream, 12345, {7, 8}, torch::kCUDA).cpu(),
                            RandomIntegers(stream, 12345, {7, 8}, torch::kCPU)));
@@ -160,11 +161,12 @@ TEST_F(CudaTest, ViewsAreThoseOfTheProcessor) {
   AugmentOptions options = TwinAugmentation();
   options.solarize_probability = 0.3;
   const auto of = [&](torch::Device device) {
-    BatchMaker maker(*images_, rows, {.augmentation = options,
-                                      .data_seed = 2,
-                                      .batch_size = 64,
-                                      .num_views = 2,
-                                      .device = device});
+    BatchMaker maker(*images_, rows,
+                     {.augmentation = options,
+                      .data_seed = 2,
+                      .batch_size = 64,
+                      .num_views = 2,
+                      .device = device});
     EXPECT_TRUE(maker.device_status().ok()) << maker.device_status();
     EXPECT_TRUE(maker.Get(0).ok());
     return *maker.Get(1);

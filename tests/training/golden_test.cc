@@ -103,8 +103,7 @@ class GoldenLossesTest : public ::testing::Test {
       ++key;
     }
     return std::make_unique<Optimizer>(
-        OptimizerOptions{.momentum = 0.9, .weight_decay = 5e-4},
-        optimized);
+        OptimizerOptions{.momentum = 0.9, .weight_decay = 5e-4}, optimized);
   }
 
   template <typename Class>
