@@ -3,13 +3,11 @@
 // either LibTorch.
 //
 // Example:
-//   static const auto* const program = new auto(CudaProgram::Compile("noise.cu", kText));
-//   if (program->ok()) {
-//     long long n = out.numel();
-//     void* pointer = out.data_ptr();
-//     IAT_RETURN_IF_ERROR((*program)->Launch("Fill", out.device(), (n + 255) / 256, 256,
-//                                            {&n, &pointer}));
-//   }
+//   static auto* const program = new CudaProgram("noise.cu", kText);
+//   int64_t n = out.numel();
+//   void* values = out.data_ptr();
+//   IAT_RETURN_IF_ERROR(
+//       program->Launch("Fill", out.device(), (n + 255) / 256, 256, {&n, &values}));
 
 #ifndef IAT_MODELS_CUDA_PROGRAM_H_
 #define IAT_MODELS_CUDA_PROGRAM_H_
@@ -23,7 +21,7 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 
 namespace iat {
 
