@@ -14,6 +14,7 @@
 #include "similarity/linear_algebra.h"
 #include "similarity/ridge.h"
 #include "similarity/source_basis.h"
+#include "similarity/subset_grams.h"
 #include "similarity/tridiagonal.h"
 
 namespace iat {
@@ -34,7 +35,6 @@ constexpr double kSmallestMargin = 1e-4;
 // Active stimuli that are multiplied at a time; a tile of 256 x 256 floats stays in a
 // core's own cache.
 constexpr Eigen::Index kTile = 256;
-constexpr Eigen::Index kGramRows = 1024;  // to a Gram matrix, summed in float64
 constexpr Eigen::Index kStride = kTile + TridiagonalLeverages::kRowMultiple;
 
 // Targets refined together: as many as keep their factors in this many bytes.
@@ -67,15 +67,25 @@ class BlockSolver {
         unit_(basis.eigenvalues().sum() / static_cast<double>(n_ * r_)),
         rows_((basis.rotated().transpose() / std::sqrt(unit_)).cast<float>()),
         square_norms_(basis.rotated().rowwise().squaredNorm()),
+        grams_(rows_, basis.eigenvalues() / unit_),
         gathered_(r_, (n_ + kTile - 1) / kTile * kTile),
-        inactive_(r_, kGramRows),
-        gram_sum_(r_, r_),
-        tile_gram_(r_, r_),
         rotated_(kStride, r_) {}
 
   Eigen::Index block_size() const {
     return std::clamp<Eigen::Index>(
         kBlockBytes / (static_cast<Eigen::Index>(sizeof(float)) * r_ * r_), 1, kMaxBlock);
+  }
+
+  // Reorders targets, so that those whose Gram matrices share work are neighbours.
+  void PutAlikeTogether(const std::vector<Solution>& solutions,
+                        std::vector<Eigen::Index>& columns) const {
+    std::vector<const std::vector<Eigen::Index>*> active;
+    for (const Eigen::Index c : columns) active.push_back(&solutions[c].active);
+    std::vector<Eigen::Index> ordered;
+    for (const size_t position : grams_.Alike(active)) {
+      ordered.push_back(columns[position]);
+    }
+    columns = std::move(ordered);
   }
 
   // Solves what it can of some targets, each with more active stimuli than axes.
@@ -103,8 +113,19 @@ class BlockSolver {
 
     searches_.assign(b, Search());
     weights_ = Eigen::MatrixXd::Zero(r_, b);
-    for (Eigen::Index c = 0; c < b; ++c) {
-      IAT_RETURN_IF_ERROR(Choose(solutions[columns[c]], c));
+    std::vector<Eigen::MatrixXf> grams;
+    for (Eigen::Index first = 0, count = 0; first < b; first += count) {
+      count = std::min<Eigen::Index>(static_cast<Eigen::Index>(grams_.num_together()),
+                                     b - first);
+      std::vector<const std::vector<Eigen::Index>*> active;
+      for (Eigen::Index c = first; c < first + count; ++c) {
+        active.push_back(&solutions[columns[c]].active);
+      }
+      grams_.Compute(active, means_.middleCols(first, count) / std::sqrt(unit_), grams);
+      for (Eigen::Index c = first; c < first + count; ++c) {
+        gram_.swap(grams[c - first]);
+        IAT_RETURN_IF_ERROR(Choose(solutions[columns[c]], c));
+      }
     }
     const Eigen::MatrixXd residuals = Refine();
     for (Eigen::Index c = 0; c < b; ++c) {
@@ -149,7 +170,6 @@ class BlockSolver {
     if (!(norm > 0.0) || !(trace > 0.0)) return absl::OkStatus();
 
     Gather(active, c);
-    MakeGram(active, c);
     IAT_ASSIGN_OR_RETURN(const TridiagonalOf<float> tridiagonal, Tridiagonalise(gram_));
     const Eigen::VectorXd right =
         norm *
@@ -218,45 +238,6 @@ class BlockSolver {
     }
     const Eigen::Index padded = (count + kTile - 1) / kTile * kTile;
     gathered_.middleCols(count, padded - count).setZero();
-  }
-
-  // The lower triangle of the active stimuli's Gram matrix. With Z'Z diagonal, it is
-  // also what the inactive ones leave of the whole.
-  void MakeGram(const std::vector<Eigen::Index>& active, Eigen::Index c) {
-    gram_sum_.setZero();
-    const Eigen::Index count = static_cast<Eigen::Index>(active.size());
-    if (2 * count <= n_) {
-      for (Eigen::Index first = 0; first < count; first += kGramRows) {
-        AddOuterGram(std::min(kGramRows, count - first), gathered_.col(first).data(),
-                     1.0);
-      }
-    } else {
-      gram_sum_.diagonal() = basis_.eigenvalues() / unit_;
-      const Eigen::VectorXd mean = means_.col(c) / std::sqrt(unit_);
-      gram_sum_.triangularView<Eigen::Lower>() -=
-          (static_cast<double>(count) * mean) * mean.transpose();
-      Eigen::Index filled = 0;
-      for (Eigen::Index i = 0, next = 0; i < n_; ++i) {
-        if (next < count && active[next] == i) {
-          ++next;
-        } else {
-          inactive_.col(filled++) = rows_.col(i);
-        }
-        if (filled == kGramRows || (i + 1 == n_ && filled > 0)) {
-          AddOuterGram(filled, inactive_.data(), -1.0);
-          filled = 0;
-        }
-      }
-    }
-    gram_ = gram_sum_.cast<float>();
-  }
-
-  void AddOuterGram(Eigen::Index count, const float* columns, double sign) {
-    OuterGram(r_, count, columns, tile_gram_);
-    for (Eigen::Index j = 0; j < r_; ++j) {
-      gram_sum_.col(j).tail(r_ - j) +=
-          sign * tile_gram_.col(j).tail(r_ - j).cast<double>();
-    }
   }
 
   // Fills residuals_ and freedom_ (estimated) of the active stimuli at every penalty,
@@ -386,14 +367,14 @@ class BlockSolver {
   const double unit_;           // square of one deviation of the source
   const Eigen::MatrixXf rows_;  // axes x stimuli
   const Eigen::VectorXd square_norms_;
+  SubsetGrams grams_;
   // Of the block: stimuli x targets, then axes x targets.
   Eigen::MatrixXd mask_, masked_, means_, projected_, weights_;
   std::vector<Search> searches_;
   // Of the target under way.
-  Eigen::MatrixXf gathered_, inactive_;
-  Eigen::MatrixXd gram_sum_;
-  Eigen::MatrixXf gram_;
-  Eigen::MatrixXf tile_gram_, rotated_;
+  Eigen::MatrixXf gathered_;
+  Eigen::MatrixXf gram_;  // lower triangle
+  Eigen::MatrixXf rotated_;
   Eigen::ArrayXXf residuals_, freedom_;  // active stimuli x penalties
 };
 
@@ -454,6 +435,7 @@ absl::StatusOr<ActiveRidgeFit> FitActiveRidges(SourceData& source,
   }
   if (!large.empty()) {
     BlockSolver solver(*basis, target, ridge);
+    solver.PutAlikeTogether(solutions, large);
     const size_t block = static_cast<size_t>(solver.block_size());
     for (size_t first = 0; first < large.size(); first += block) {
       const std::vector<Eigen::Index> columns(

@@ -18,10 +18,10 @@ namespace iat {
 namespace {
 
 // Raised when a change of the engine changes results, so that old parts are redone.
-constexpr int kEngineVersion = 5;
+constexpr int kEngineVersion = 6;
 // The same for mappings other than ridge and LogisticRidge, whose cells alone it
 // concerns.
-constexpr int kOtherMappingsVersion = 2;
+constexpr int kOtherMappingsVersion = 3;
 
 bool Contains(const std::vector<int64_t>& values, int64_t value) {
   return std::find(values.begin(), values.end(), value) != values.end();

@@ -1,7 +1,6 @@
 #include "similarity/gate.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <deque>
 #include <limits>
@@ -20,13 +19,19 @@ namespace {
 
 // Columns advanced together: enough to keep the products wide. Fixed, so that results
 // are a function of the cell alone.
-constexpr size_t kColumnsTogether = 384;
-// Final fits brought to float64 together; each holds a Hessian until then.
-constexpr size_t kFinalFitsTogether = 64;
+constexpr size_t kColumnsTogether = 1024;
+// Final fits whose gradients are evaluated in float64 together.
+constexpr size_t kExactTogether = 64;
 
-// How far folds are from their minimum when their losses are compared, a stimulus, until
-// the comparison is clear.
-constexpr std::array<double, 5> kDecrements = {3e-4, 5e-5, 1e-5, 2e-6, 4e-7};
+// How far folds are from their minimum when their losses are first compared, a stimulus;
+// so many times half as far until the comparison is clear.
+constexpr double kFirstDecrement = 3e-4;
+constexpr int kMaxHalvings = 10;
+// The same of folds whose margins are wanted.
+constexpr double kAloneDecrement = 1e-6;
+
+// Where in the grid a path begins: next to nothing is best at the strongest penalty.
+constexpr size_t kFirstPenalty = 1;
 
 // What ends a path: so many penalties in a row that are worse than the best, or one with
 // these multiples of its cross-validated loss, at a minimum or on the way to one.
@@ -40,7 +45,7 @@ int64_t NumFolds(const Eigen::VectorXd& target, const LogisticRidgeOptions& opti
   return std::min({options.num_folds, num_active, target.size() - num_active});
 }
 
-// One unit on its way down the penalties, strongest first, then to its final fit.
+// One unit on its way down the penalties, then to its final fit.
 class Path {
  public:
   Path(const LogisticDesign& design, const Eigen::VectorXd& target,
@@ -54,18 +59,22 @@ class Path {
     for (Eigen::Index i = 0; i < n; ++i) {
       fold_[i] = static_cast<int>(seen[classes_(i) > 0]++ % num_folds_);
     }
-    final_ = num_folds_ < 2 || penalties_.size() == 1;
   }
 
-  size_t num_columns() const { return final_ ? 1 : static_cast<size_t>(num_folds_); }
+  // What it may have to move at a time, from here on.
+  size_t num_columns() const {
+    return stage_ <= Stage::kFolds ? static_cast<size_t>(num_folds_) : 1;
+  }
 
   void Start() {
-    if (final_) {
+    if (num_folds_ < 2 || penalties_.size() == 1) {
       StartFinal();
-      return;
+    } else if (LogisticColumn::HasLeadingAxes(design_)) {
+      columns_.push_back(std::make_unique<LogisticColumn>(design_, classes_));
+      columns_.front()->BeginLeading(penalties_[first_penalty()]);
+    } else {
+      StartFolds();
     }
-    MakeFolds();
-    BeginFolds();
   }
 
   // Folds alone, at the only penalty, from these coefficients where there are any.
@@ -75,7 +84,7 @@ class Path {
       columns_[f]->SetCoefficients(coefficients.col(f));
     }
     for (const auto& column : columns_) {
-      column->Begin(penalties_.front(), LogisticPrecision::kFast);
+      column->BeginFast(penalties_.front(), kAloneDecrement);
     }
   }
 
@@ -86,29 +95,42 @@ class Path {
     }
   }
 
-  // After an advance: goes on to whatever comes next. True once the final fit has
-  // float32's accuracy.
-  bool Continue() {
+  // After an advance: goes on to whatever comes next.
+  enum class Progress { kRunning, kWaitsForExact, kDone };
+  Progress Continue() {
     while (true) {
-      if (!final_ && !on_best_ && current_.rung == 0 && current_.at > 0 &&
+      if (stage_ == Stage::kFolds && !on_best_ && current_.num_halvings == 0 &&
+          !best_.points.empty() &&
           HeldOutLoss() - kShareOnTheWay * HeldOutUncertainty() >
               kClearRiseOnTheWay * (best_.loss + kShareOnTheWay * best_.uncertainty)) {
-        StartFinal();
-        return false;
+        EndDescent();
+        return Progress::kRunning;
       }
       for (const auto& column : columns_) {
-        if (!column->converged()) return false;
+        if (!column->converged()) return Progress::kRunning;
       }
-      if (final_) {
-        if (at_hessian_) return true;
-        GoOnFromHere();
-      } else {
-        ContinueFolds();
+      switch (stage_) {
+        case Stage::kLeading:
+          StartFolds();
+          break;
+        case Stage::kFolds:
+          ContinueFolds();
+          break;
+        case Stage::kFinal:
+          GoOnFromHere();
+          break;
+        case Stage::kFinalWithHessian:
+          return Progress::kWaitsForExact;
+        case Stage::kExact:
+          return Progress::kDone;
       }
     }
   }
 
-  void StartExact() { columns_.front()->Begin(penalty(), LogisticPrecision::kExact); }
+  void StartExact() {
+    stage_ = Stage::kExact;
+    columns_.front()->Begin(penalty(), LogisticPrecision::kExact);
+  }
   // Keeps the coefficients of the final fit, or of the folds, and lets go of everything
   // else that they needed.
   void Finish() {
@@ -130,13 +152,19 @@ class Path {
   int fold(Eigen::Index stimulus) const { return fold_[stimulus]; }
 
  private:
+  // One after the other: a start for the folds, the folds, and their choice's final fit
+  // close to its minimum, closer, and there.
+  enum class Stage { kLeading, kFolds, kFinal, kFinalWithHessian, kExact };
   // How far the folds have come at a penalty.
   struct Standing {
-    size_t at = 0, rung = 0;  // positions in the grid and in kDecrements
+    size_t at = 0;  // position in the grid
+    int num_halvings = 0;
     double loss = INFINITY, uncertainty = 0.0;
     std::vector<LogisticColumn::Point> points;
   };
   enum class Verdict { kBetter, kUnclear, kWorse, kMuchWorse };
+
+  size_t first_penalty() const { return std::min(kFirstPenalty, penalties_.size() - 1); }
 
   void MakeFolds() {
     for (int64_t f = 0; f < num_folds_; ++f) {
@@ -148,10 +176,25 @@ class Path {
     }
   }
 
+  // Folds start where all stimuli together have come along the leading axes. What they
+  // have seen of the stimuli that they hold out is part of how uncertain they know
+  // themselves to be.
+  void StartFolds() {
+    stage_ = Stage::kFolds;
+    const auto starts = std::exchange(columns_, {});
+    MakeFolds();
+    for (const auto& start : starts) {
+      for (const auto& column : columns_) column->StartFrom(*start);
+    }
+    current_.at = first_penalty();
+    BeginFolds();
+  }
+
   void BeginFolds() {
     const Standing& standing = on_best_ ? best_ : current_;
     for (const auto& column : columns_) {
-      column->BeginFast(penalties_[standing.at], kDecrements[standing.rung]);
+      column->BeginFast(penalties_[standing.at],
+                        std::ldexp(kFirstDecrement, -standing.num_halvings));
     }
   }
 
@@ -186,27 +229,41 @@ class Path {
         if (++num_rises_ < kRisesToStop) break;
         [[fallthrough]];
       case Verdict::kMuchWorse:
-        StartFinal();
+        EndDescent();
         return;
     }
-    if (current_.at + 1 == penalties_.size()) {
-      StartFinal();
+    if (current_.at < first_penalty() || current_.at + 1 == penalties_.size()) {
+      EndDescent();
       return;
     }
     Stand(false);
-    const size_t next = current_.at + 1;
+    GoTo(current_.at + 1);
+  }
+
+  // Penalties weaker than the best are done; stronger ones may be left.
+  void EndDescent() {
+    if (current_.at < first_penalty() || best_.at > first_penalty() || best_.at == 0) {
+      StartFinal();
+      return;
+    }
+    Stand(true);
+    on_best_ = false;
+    GoTo(best_.at - 1);
+  }
+
+  void GoTo(size_t at) {
     current_ = Standing();
-    current_.at = next;
+    current_.at = at;
     BeginFolds();
   }
 
   // The current penalty beside the best of those before it.
   Verdict Compare() const {
-    if (current_.at == 0) return Verdict::kBetter;
+    if (best_.points.empty()) return Verdict::kBetter;
     const double uncertainty = std::hypot(current_.uncertainty, best_.uncertainty);
     if (current_.loss < best_.loss - uncertainty) return Verdict::kBetter;
     if (current_.loss > kClearRise * best_.loss + uncertainty) return Verdict::kMuchWorse;
-    if (std::min(current_.rung, best_.rung) + 1 < kDecrements.size()) {
+    if (std::min(current_.num_halvings, best_.num_halvings) < kMaxHalvings) {
       return Verdict::kUnclear;
     }
     if (current_.loss < best_.loss) return Verdict::kBetter;
@@ -216,8 +273,8 @@ class Path {
 
   // Brings whichever of the two is further from its minimum closer to it.
   void Refine() {
-    Stand(best_.rung <= current_.rung);
-    ++(on_best_ ? best_ : current_).rung;
+    Stand(best_.num_halvings <= current_.num_halvings);
+    ++(on_best_ ? best_ : current_).num_halvings;
     BeginFolds();
   }
 
@@ -231,7 +288,7 @@ class Path {
   }
 
   void StartFinal() {
-    final_ = true;
+    stage_ = Stage::kFinal;
     columns_.clear();
     columns_.push_back(std::make_unique<LogisticColumn>(design_, classes_));
     columns_.front()->KeepWeights();
@@ -252,13 +309,11 @@ class Path {
 
   // Close to the minimum: with the Hessian of this point, to float32's accuracy.
   void GoOnFromHere() {
-    at_hessian_ = true;
+    stage_ = Stage::kFinalWithHessian;
     LogisticColumn& column = *columns_.front();
-    if (design_.num_coefficients() <= LogisticHessian::kMaxCoefficients) {
-      auto hessian = LogisticHessian::Create(design_, column.weights(), penalty());
-      // Without one it takes more steps.
-      if (hessian.ok()) column.SetHessian(*std::move(hessian));
-    }
+    auto hessian = LogisticHessian::Create(design_, column.weights(), penalty());
+    // Without one it takes more steps.
+    if (hessian.ok()) column.SetHessian(*std::move(hessian));
     column.Begin(penalty(), LogisticPrecision::kFastFinal);
   }
 
@@ -268,28 +323,28 @@ class Path {
   Eigen::VectorXf classes_;  // +1, -1
   std::vector<int> fold_;    // of each stimulus
   std::vector<std::unique_ptr<LogisticColumn>> columns_;
-  bool final_ = false, at_hessian_ = false;
+  Stage stage_ = Stage::kLeading;
   Standing best_, current_;
   bool on_best_ = false;  // where the columns stand
   int num_rises_ = 0;
   Eigen::MatrixXd fold_coefficients_, coefficients_;
 };
 
-// Brings what these paths have begun to its end.
-void FinishPaths(const LogisticDesign& design, const std::vector<Path*>& paths) {
+// Brings folds that stand alone to the end of what they have begun.
+void FinishFolds(const LogisticDesign& design, std::deque<Path>& paths) {
   std::vector<LogisticColumn*> running;
   while (true) {
     running.clear();
-    for (const Path* path : paths) path->Running(running);
+    for (const Path& path : paths) path.Running(running);
     if (running.empty()) break;
     Advance(design, running);
   }
-  for (Path* path : paths) path->Finish();
+  for (Path& path : paths) path.Finish();
 }
 
 // Brings every path to its final fit.
 void FollowPaths(const LogisticDesign& design, std::deque<Path>& paths) {
-  std::vector<Path*> live, to_finish;
+  std::vector<Path*> live, waiting;
   std::vector<LogisticColumn*> running;
   size_t next = 0;
   while (next < paths.size() || !live.empty()) {
@@ -306,14 +361,15 @@ void FollowPaths(const LogisticDesign& design, std::deque<Path>& paths) {
     for (const Path* path : live) path->Running(running);
     Advance(design, running);
     std::erase_if(live, [&](Path* path) {
-      if (!path->Continue()) return false;
-      to_finish.push_back(path);
-      return true;
+      const Path::Progress progress = path->Continue();
+      if (progress == Path::Progress::kWaitsForExact) waiting.push_back(path);
+      if (progress == Path::Progress::kDone) path->Finish();
+      return progress != Path::Progress::kRunning;
     });
-    if (to_finish.size() >= kFinalFitsTogether || live.empty()) {
-      for (Path* path : to_finish) path->StartExact();
-      FinishPaths(design, to_finish);
-      to_finish.clear();
+    if (waiting.size() >= kExactTogether || live.empty()) {
+      for (Path* path : waiting) path->StartExact();
+      live.insert(live.end(), waiting.begin(), waiting.end());
+      waiting.clear();
     }
   }
 }
@@ -377,16 +433,14 @@ absl::StatusOr<Eigen::MatrixXf> OutOfFoldMargins(SourceData& source,
       std::max<size_t>(kColumnsTogether / static_cast<size_t>(options.num_folds), 1);
   for (size_t first = 0; first < units.size(); first += together) {
     std::deque<Path> paths;
-    std::vector<Path*> live;
     const size_t count = std::min(together, units.size() - first);
     for (size_t c = 0; c < count; ++c) {
       const Eigen::Index j = units[first + c];
       paths.emplace_back(design, target.col(j), std::vector{gates.logistic_penalty(j)},
                          NumFolds(target.col(j), options));
       paths.back().StartFoldsAlone(gates.fold_coefficients[j]);
-      live.push_back(&paths.back());
     }
-    FinishPaths(design, live);
+    FinishFolds(design, paths);
     for (size_t c = 0; c < count; ++c) {
       const Eigen::MatrixXf margins = design.Margins(paths[c].coefficients());
       for (Eigen::Index i = 0; i < margins.rows(); ++i) {

@@ -7,9 +7,11 @@
 //          that many folds, so that each has both classes; with one, the strongest
 //          penalty is taken. With a single penalty in the grid there is nothing to
 //          choose, and no fold is fitted.
-// Method   Penalties are tried from the strongest down, each fold warm from the last
-//          one, and each is compared with the best before it. Folds go on towards their
-//          minimum, from 3e-4 nats a stimulus to 4e-7, only as long as the comparison is
+// Method   Penalties are tried from the second strongest down, each fold warm from the
+//          last one, and each is compared with the best before it; the strongest where
+//          nothing was better than the second. Folds begin where all stimuli together
+//          have come along the largest axes, and go on towards their minimum, from 3e-4
+//          nats a stimulus halved down to 3e-7, only as long as the comparison is
 //          within the losses' uncertainty (similarity/logistic.h). A unit's path ends
 //          where its loss has turned: after two penalties in a row that are worse than
 //          the best, or one that stands 0.2 % above it at a minimum, or clearly 1 % on
@@ -47,7 +49,7 @@ absl::StatusOr<GateFit> FitGates(SourceData& source, const Eigen::MatrixXd& targ
                                  const LogisticRidgeOptions& options);
 
 // log(p / (1 - p)) of every fit stimulus from the folds that left it out, at the chosen
-// penalties: stimuli x units. Folds are brought within 4e-6 nats a stimulus of their
+// penalties: stimuli x units. Folds are brought within 1e-6 nats a stimulus of their
 // minimum first. Columns of units that have fewer than two folds are NaN.
 absl::StatusOr<Eigen::MatrixXf> OutOfFoldMargins(SourceData& source,
                                                  const Eigen::MatrixXd& target,

@@ -180,12 +180,13 @@ absl::StatusOr<Eigen::MatrixXf> Cholesky(Eigen::MatrixXf lower) {
   return lower;
 }
 
-void OuterGram(Eigen::Index size, Eigen::Index count, const float* a,
-               Eigen::MatrixXf& lower) {
-  lower.resize(size, size);
-  cblas_ssyrk(CblasColMajor, CblasLower, CblasNoTrans, static_cast<int>(size),
-              static_cast<int>(count), 1.0f, a, Stride(size), 0.0f, lower.data(),
-              Stride(size));
+void AddOuterGram(const Eigen::Ref<const Eigen::MatrixXf>& a, Eigen::MatrixXf& lower) {
+  IAT_CHECK(lower.rows() == a.rows() && lower.cols() == a.rows(),
+            "the shape of a Gram matrix does not fit");
+  if (a.size() == 0) return;
+  cblas_ssyrk(CblasColMajor, CblasLower, CblasNoTrans, static_cast<int>(a.rows()),
+              static_cast<int>(a.cols()), 1.0f, a.data(), Stride(a.outerStride()), 1.0f,
+              lower.data(), Stride(lower.rows()));
 }
 
 }  // namespace iat

@@ -71,10 +71,8 @@ OrthogonalFactor FactorOrthogonally(Eigen::MatrixXd a, Eigen::MatrixXd b);
 absl::StatusOr<Eigen::MatrixXd> Cholesky(Eigen::MatrixXd lower);
 absl::StatusOr<Eigen::MatrixXf> Cholesky(Eigen::MatrixXf lower);
 
-// The lower triangle of A A' in float32; A is size x count, column-major and
-// contiguous.
-void OuterGram(Eigen::Index size, Eigen::Index count, const float* a,
-               Eigen::MatrixXf& lower);
+// lower += the lower triangle of A * A', in float32.
+void AddOuterGram(const Eigen::Ref<const Eigen::MatrixXf>& a, Eigen::MatrixXf& lower);
 
 }  // namespace iat
 

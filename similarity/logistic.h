@@ -11,19 +11,23 @@
 // Method   L-BFGS for all columns in step, every step two matrix products, with the
 //          inverse of diag(sum_i p_i (1 - p_i) s_k / n + 2 logistic_penalty) as the
 //          first guess of the inverse Hessian: in the eigenbasis that is close. Where a
-//          minimum is wanted exactly, a column is given its own Hessian instead, which
-//          takes four to eight times fewer steps (LogisticHessian).
+//          minimum is wanted exactly, a column is given one that is closer
+//          (similarity/logistic_hessian.h), which takes several times fewer steps.
 //          From nothing, a column moves along the 48 largest axes alone at first, each
 //          step an eighth of one along all of some 400.
 //          Curvature pairs survive a change of penalty exactly (the gradient's change
 //          gains 2 (new - old) times the step), so a path is followed warm.
 // Accuracy kFast: float32 products summed over tiles in float64, for choosing a penalty;
 //          ends where the estimated distance of the loss from its minimum is below 4e-6
-//          a stimulus, or below what BeginFast is told.
-//          kFastFinal: float32 as far as it goes, on the way to kExact: float64, until
-//          the estimated squared error of the margins, weighted by p (1 - p), is below
-//          1e-14 on average, which gives probabilities to 1e-6 and better.
-// Source   Liu & Nocedal, Math. Programming 45 (1989).
+//          a stimulus, or below what BeginFast is told. kFastFinal: 1e-9.
+//          kExact: Newton's step from a gradient in float64, its system solved by
+//          conjugate gradients with float32 products. A relative error of 1e-6 in a
+//          step that moves margins by 1e-3 at most is none that shows; what Newton's
+//          method leaves is of second order, so from kFastFinal's 1e-9 a single step
+//          gives probabilities to 1e-6 and better. From further away each step ends
+//          with another evaluation in float64 and, where it was too long, is cut.
+// Source   Liu & Nocedal, Math. Programming 45 (1989); Nocedal & Wright, Numerical
+//          Optimization (2006), chapter 7.
 //
 // Example:
 //   LogisticDesign design(basis);
@@ -39,62 +43,13 @@
 #include <utility>
 #include <vector>
 
-#include "absl/status/statusor.h"
-#include "similarity/source_basis.h"
+#include "similarity/logistic_design.h"
+#include "similarity/logistic_evaluation.h"
+#include "similarity/logistic_hessian.h"
 
 namespace iat {
 
 enum class LogisticPrecision { kFast, kFastFinal, kExact };
-
-// Z with a column of ones, one stimulus after the other, in tiles that stay in cache. The
-// last tile is padded with stimuli of zeros, which no column ever learns from.
-class LogisticDesign {
- public:
-  static constexpr Eigen::Index kTileRows = 512;
-
-  explicit LogisticDesign(const SourceBasis& basis);
-
-  Eigen::Index num_stimuli() const { return num_stimuli_; }
-  Eigen::Index num_tiles() const { return num_tiles_; }
-  Eigen::Index num_coefficients() const { return curvature_.size(); }  // rank + 1
-  // s_k / n, and 1 for the intercept.
-  const Eigen::ArrayXd& curvature() const { return curvature_; }
-  // Coefficients x kTileRows, column-major: a stimulus is contiguous.
-  template <typename Scalar>
-  const Scalar* tile(Eigen::Index index) const;
-
-  // z_i a + b in float32: stimuli x columns of `coefficients`.
-  Eigen::MatrixXf Margins(const Eigen::MatrixXd& coefficients) const;
-
- private:
-  Eigen::Index num_stimuli_, num_tiles_;
-  Eigen::ArrayXd curvature_;
-  Eigen::MatrixXf fast_;  // coefficients x padded stimuli
-  Eigen::MatrixXd exact_;
-};
-
-// (H + 2 penalty I)^-1 in float32, H = sum_i w_i z_i z_i', w_i = p_i (1 - p_i): the
-// inverse Hessian of a column's objective at a point. Stimuli far from the boundary
-// between the classes have next to no weight: those with the largest w_i that make up 95
-// % of their sum, usually a quarter of all, enter as they are; the rest as if their w_i
-// did not depend on z_i, which makes their part diagonal.
-class LogisticHessian {
- public:
-  // More coefficients than this cost more in H than they save in steps.
-  static constexpr Eigen::Index kMaxCoefficients = 640;
-
-  // `weights` are the w_i. FailedPrecondition where float64 cannot factor it.
-  static absl::StatusOr<LogisticHessian> Create(const LogisticDesign& design,
-                                                const Eigen::ArrayXf& weights,
-                                                double penalty);
-  // (H + 2 penalty I)^-1 g.
-  Eigen::VectorXd Solve(const Eigen::VectorXd& g) const;
-
- private:
-  explicit LogisticHessian(Eigen::MatrixXf cholesky) : cholesky_(std::move(cholesky)) {}
-
-  Eigen::MatrixXf cholesky_;
-};
 
 class LogisticColumn {
  public:
@@ -106,6 +61,9 @@ class LogisticColumn {
   // rank + 1 numbers, the intercept last.
   const Eigen::VectorXd& coefficients() const { return x_; }
   void SetCoefficients(const Eigen::VectorXd& coefficients);
+  // Goes on from where a column of other classes stands, at its penalty, with what that
+  // one knows of the curvature, as if it were the same for every stimulus learned from.
+  void StartFrom(const LogisticColumn& other);
   // The first guess of the inverse Hessian from here on; close to here, and at the
   // penalty that follows.
   void SetHessian(LogisticHessian hessian) { hessian_ = std::move(hessian); }
@@ -119,10 +77,14 @@ class LogisticColumn {
   void Begin(double penalty, LogisticPrecision precision);
   // kFast, to an estimated distance from the minimum of `decrement` a stimulus.
   void BeginFast(double penalty, double decrement);
+  // From nothing along the leading axes alone, close to the minimum there: a start for
+  // others, where there are axes enough for that.
+  void BeginLeading(double penalty);
+  static bool HasLeadingAxes(const LogisticDesign& design);
   bool converged() const { return converged_; }
 
   // Summed log-loss of the stimuli held out, at coefficients(); known once Advance has
-  // been called.
+  // been called, but not at the end of kExact, whose last step nothing evaluates.
   double held_out_loss() const { return now_.held_out_loss; }
   // How far that may be from its value at the minimum. With D the estimated distance of
   // the loss from its minimum and G what stimuli held out lose more than as many that
@@ -140,15 +102,25 @@ class LogisticColumn {
   friend void Advance(const LogisticDesign& design,
                       const std::vector<LogisticColumn*>& columns);
 
+  // float32: what a pair says is no more exact than that.
   struct Pair {
-    Eigen::VectorXd step, change;
-    double inverse_product = 0.0;
+    Eigen::VectorXf step, change;
+    float inverse_product = 0.0f;
   };
   // The data's part of the problem at a point.
   struct Evaluation {
     double loss = 0.0, held_out_loss = 0.0;
     double curvature = 0.0;  // sum of p (1 - p)
     Eigen::VectorXd gradient;
+  };
+  // A step of Newton's method on its way.
+  struct NewtonStep {
+    Eigen::VectorXd step, residual;
+    Eigen::VectorXd direction;  // of conjugate gradients
+    double size = 0.0;          // of the residual, as the preconditioner measures it
+    double enough = 0.0;
+    int num_products = 0;
+    bool exact = false;  // its products are in float64
   };
 
   void BeginTo(double penalty, LogisticPrecision precision, double decrement);
@@ -157,12 +129,18 @@ class LogisticColumn {
   Product product() const;
   static void AdvanceAlike(const LogisticDesign& design, Product product,
                            const std::vector<LogisticColumn*>& columns);
+  LogisticPass NextPass();
   Eigen::VectorXd NextPoint() const;
   void Take(Evaluation evaluation);
   // Prepares the next step, or finds that none is needed.
   void BeginSearch();
   void GoOnAlongAllAxes();
   void SetDirection();
+  void BeginNewtonStep();
+  // The data's part of the Hessian times its direction.
+  void TakeProduct(Eigen::VectorXd product);
+  void EndNewtonStep();
+  void KeepPair(const Eigen::VectorXd& step, const Eigen::VectorXd& change);
   // The first guess of the inverse Hessian times a vector.
   Eigen::VectorXd Precondition(const Eigen::VectorXd& gradient) const;
 
@@ -175,12 +153,15 @@ class LogisticColumn {
   bool keeps_weights_ = false;
   Eigen::ArrayXf weights_;
   bool on_leading_ = false;  // moves along the leading axes and the intercept alone
+  bool stays_on_leading_ = false;
   LogisticPrecision precision_ = LogisticPrecision::kFast;
   double penalty_ = 0.0;
   double enough_ = 0.0;      // the decrement, a stimulus, where to stop
   double decrement_ = 0.0;   // the last one estimated, of the whole loss
   std::vector<Pair> pairs_;  // oldest first
   std::optional<LogisticHessian> hessian_;
+  std::optional<NewtonStep> newton_;
+  bool beyond_float_ = false;  // float32 did not solve a Newton step
   bool converged_ = false;
   int num_evaluations_ = 0;
   // The search under way.

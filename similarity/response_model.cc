@@ -245,7 +245,7 @@ class HessianMaker {
     }
     const Eigen::Index size = scaled_.rows(), n = scaled_.cols();
     hessian.lower = Eigen::MatrixXf::Zero(size, size);
-    Eigen::MatrixXf gathered(size, kHessianRows), part;
+    Eigen::MatrixXf gathered(size, kHessianRows);
     Eigen::Index filled = 0;
     double left = 0.0;
     for (Eigen::Index i = 0; i < n; ++i) {
@@ -255,8 +255,7 @@ class HessianMaker {
         left += eta(i);
       }
       if (filled == kHessianRows || (i + 1 == n && filled > 0)) {
-        OuterGram(size, filled, gathered.data(), part);
-        hessian.lower += part;
+        AddOuterGram(gathered.leftCols(filled), hessian.lower);
         filled = 0;
       }
     }

@@ -17,7 +17,7 @@ namespace iat {
 namespace {
 
 // Raised when a change of the engine changes results, so that old parts are redone.
-constexpr int kEngineVersion = 4;
+constexpr int kEngineVersion = 5;
 
 // Smallest sizes of the default grids.
 constexpr int64_t kFewestStimuli = 8, kFewestUnits = 4;
