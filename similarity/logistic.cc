@@ -138,10 +138,7 @@ void LogisticColumn::BeginTo(double penalty, LogisticPrecision precision,
   std::erase_if(pairs_, [](const Pair& pair) {
     return !(pair.inverse_product > 0.0f) || !std::isfinite(pair.inverse_product);
   });
-  if (precision == LogisticPrecision::kExact) {
-    on_leading_ = false;
-    pairs_.clear();
-  }
+  if (precision == LogisticPrecision::kExact) on_leading_ = false;
   if ((precision == LogisticPrecision::kExact) !=
       (precision_ == LogisticPrecision::kExact)) {
     evaluated_ = false;
@@ -253,8 +250,12 @@ void LogisticColumn::GoOnAlongAllAxes() {
   num_evaluations_ = 0;
 }
 
-void LogisticColumn::SetDirection() {
-  Eigen::VectorXf d = (-gradient_).cast<float>();
+Eigen::VectorXd LogisticColumn::PreconditionByPairs(
+    const Eigen::VectorXd& gradient) const {
+  // Float32 has not the range of all gradients.
+  const double size = gradient.norm();
+  if (pairs_.empty() || !(size > 0.0)) return Precondition(gradient);
+  Eigen::VectorXf d = (gradient / size).cast<float>();
   std::vector<float> alpha(pairs_.size());
   for (size_t k = pairs_.size(); k-- > 0;) {
     const Pair& pair = pairs_[k];
@@ -263,7 +264,7 @@ void LogisticColumn::SetDirection() {
   }
   d = Precondition(d.cast<double>()).cast<float>();
   // A Hessian has the right scale already.
-  if (!pairs_.empty() && !hessian_.has_value()) {
+  if (!hessian_.has_value()) {
     const Pair& last = pairs_.back();
     const Eigen::VectorXd change = last.change.cast<double>();
     d /= last.inverse_product * static_cast<float>(change.dot(Precondition(change)));
@@ -272,7 +273,11 @@ void LogisticColumn::SetDirection() {
     const Pair& pair = pairs_[k];
     d += (alpha[k] - pair.inverse_product * pair.change.dot(d)) * pair.step;
   }
-  direction_ = d.cast<double>();
+  return size * d.cast<double>();
+}
+
+void LogisticColumn::SetDirection() {
+  direction_ = -PreconditionByPairs(gradient_);
   slope_ = gradient_.dot(direction_);
   if (!(slope_ < 0.0)) {
     // Rounding has the better of the pairs, or of a float32 Hessian.
@@ -287,6 +292,7 @@ void LogisticColumn::SetDirection() {
 void LogisticColumn::BeginNewtonStep() {
   const bool exact = beyond_float_;
   if (exact) {
+    pairs_.clear();
     auto hessian =
         LogisticHessian::Create(*design_, weights_, penalty_, kAxesOfExactStep);
     if (hessian.ok()) hessian_ = *std::move(hessian);
@@ -295,7 +301,7 @@ void LogisticColumn::BeginNewtonStep() {
   newton_->exact = exact;
   newton_->step = Eigen::VectorXd::Zero(x_.size());
   newton_->residual = -gradient_;
-  newton_->direction = Precondition(newton_->residual);
+  newton_->direction = PreconditionByPairs(newton_->residual);
   newton_->size = newton_->residual.dot(newton_->direction);
   const double n = static_cast<double>(design_->num_stimuli());
   newton_->enough = 2.0 * kNewtonDecrement * n;
@@ -315,7 +321,7 @@ void LogisticColumn::TakeProduct(Eigen::VectorXd product) {
   }
   newton.step += newton.size / curvature * newton.direction;
   newton.residual -= newton.size / curvature * product;
-  const Eigen::VectorXd next = Precondition(newton.residual);
+  const Eigen::VectorXd next = PreconditionByPairs(newton.residual);
   const double size = newton.residual.dot(next);
   newton.direction = next + size / newton.size * newton.direction;
   newton.size = size;

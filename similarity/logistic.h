@@ -141,8 +141,9 @@ class LogisticColumn {
   void TakeProduct(Eigen::VectorXd product);
   void EndNewtonStep();
   void KeepPair(const Eigen::VectorXd& step, const Eigen::VectorXd& change);
-  // The first guess of the inverse Hessian times a vector.
+  // The first guess of the inverse Hessian times a vector, and what pairs make of it.
   Eigen::VectorXd Precondition(const Eigen::VectorXd& gradient) const;
+  Eigen::VectorXd PreconditionByPairs(const Eigen::VectorXd& gradient) const;
 
   const LogisticDesign* design_;
   Eigen::VectorXf classes_;  // padded with zeros

@@ -70,7 +70,9 @@ template <typename TorchOptimizer, typename TorchOptions>
 void TorchStep(benchmark::State& state, TorchOptions options, int64_t traffic) {
   World world;
   std::vector<torch::Tensor> parameters;
-  for (const auto& [name, parameter] : world.parameters) parameters.push_back(parameter);
+  for (const OptimizedParameter& parameter : world.parameters) {
+    parameters.push_back(parameter.value);
+  }
   TorchOptimizer optimizer(parameters, options);
   world.GiveGradients();
   for (auto _ : state) optimizer.step();
