@@ -23,27 +23,21 @@ constexpr double kLeadingDecrement = 1e-4;
 // Of the held-out loss, the least that stimuli held out are taken to lose more.
 constexpr double kSmallestExcess = 0.02;
 
-// A Newton step from so close to the minimum, a stimulus, leaves nothing to evaluate. Its
-// system is solved until the second is left, or from further away the third of it.
-constexpr double kOneStepAway = 2e-9;
-constexpr double kNewtonDecrement = 1e-14, kNewtonShare = 1e-3;
+// Of margins' squared distance from the minimum's, averaged by w = p (1 - p): how far
+// kFastFinal goes, from how close a Newton step leaves nothing to evaluate, and how close
+// is there.
+constexpr double kFinalDistance = 5e-8, kOneStepAway = 1e-7, kThere = 4e-13;
+// From further away, what may be left of a step's squared size.
+constexpr double kNewtonShare = 1e-3;
 // What takes more products than this is beyond float32: the next step's are in float64,
 // with a Hessian of its own along more axes.
 constexpr int kMaxProducts = 24, kMaxExactProducts = 200;
 constexpr Eigen::Index kAxesOfExactStep = 640;
 
-// Of g' M^-1 g / 2 a stimulus, where to stop.
-double EnoughFor(LogisticPrecision precision) {
-  switch (precision) {
-    case LogisticPrecision::kFast:
-      return 4e-6;
-    case LogisticPrecision::kFastFinal:
-      return 1e-9;
-    case LogisticPrecision::kExact:
-      break;
-  }
-  return 1e-14;
-}
+// Of g' M^-1 g / 2 a stimulus, where kFast stops unless told otherwise.
+constexpr double kFastDecrement = 4e-6;
+// The same that float32 surely reaches.
+constexpr double kFloatDecrement = 1e-10;
 
 // Of the loss, relative.
 double RoundingOf(LogisticPrecision precision) {
@@ -108,7 +102,7 @@ void LogisticColumn::MoveTo(const Point& point) {
 }
 
 void LogisticColumn::Begin(double penalty, LogisticPrecision precision) {
-  BeginTo(penalty, precision, EnoughFor(precision));
+  BeginTo(penalty, precision, kFastDecrement);
 }
 
 void LogisticColumn::BeginFast(double penalty, double decrement) {
@@ -233,9 +227,7 @@ void LogisticColumn::BeginSearch() {
   gradient_.head(r) += 2.0 * penalty_ * x_.head(r);
   loss_ = now_.loss + penalty_ * x_.head(r).squaredNorm();
   decrement_ = 0.5 * gradient_.dot(Precondition(gradient_));
-  const double enough = on_leading_ ? std::min(enough_, kLeadingDecrement) : enough_;
-  converged_ = decrement_ <= enough * static_cast<double>(design_->num_stimuli()) ||
-               num_evaluations_ >= kMaxEvaluations;
+  converged_ = decrement_ <= Enough() || num_evaluations_ >= kMaxEvaluations;
   if (converged_ && on_leading_) {
     if (!stays_on_leading_) GoOnAlongAllAxes();
   } else if (!converged_ && precision_ == LogisticPrecision::kExact) {
@@ -243,6 +235,20 @@ void LogisticColumn::BeginSearch() {
   } else if (!converged_) {
     SetDirection();
   }
+}
+
+double LogisticColumn::Enough() const {
+  const double n = static_cast<double>(design_->num_stimuli());
+  const double weight = FlooredCurvature(now_.curvature, *design_);
+  switch (precision_) {
+    case LogisticPrecision::kFast:
+      break;
+    case LogisticPrecision::kFastFinal:
+      return std::max(0.5 * kFinalDistance * weight, kFloatDecrement * n);
+    case LogisticPrecision::kExact:
+      return 0.5 * kThere * weight;
+  }
+  return (on_leading_ ? std::min(enough_, kLeadingDecrement) : enough_) * n;
 }
 
 void LogisticColumn::GoOnAlongAllAxes() {
@@ -303,9 +309,9 @@ void LogisticColumn::BeginNewtonStep() {
   newton_->residual = -gradient_;
   newton_->direction = PreconditionByPairs(newton_->residual);
   newton_->size = newton_->residual.dot(newton_->direction);
-  const double n = static_cast<double>(design_->num_stimuli());
-  newton_->enough = 2.0 * kNewtonDecrement * n;
-  if (newton_->size > 2.0 * kOneStepAway * n) {
+  const double weight = FlooredCurvature(now_.curvature, *design_);
+  newton_->enough = kThere * weight;
+  if (newton_->size > kOneStepAway * weight) {
     newton_->enough = std::max(newton_->enough, kNewtonShare * newton_->size);
   }
 }
@@ -337,8 +343,8 @@ void LogisticColumn::EndNewtonStep() {
   newton_.reset();
   slope_ = gradient_.dot(direction_);
   step_ = 1.0;
-  const double n = static_cast<double>(design_->num_stimuli());
-  if (solved && -0.5 * slope_ <= kOneStepAway * n) {
+  const double weight = FlooredCurvature(now_.curvature, *design_);
+  if (solved && -slope_ <= kOneStepAway * weight) {
     x_ += direction_;
     evaluated_ = false;
     converged_ = true;

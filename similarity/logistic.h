@@ -19,13 +19,16 @@
 //          gains 2 (new - old) times the step), so a path is followed warm.
 // Accuracy kFast: float32 products summed over tiles in float64, for choosing a penalty;
 //          ends where the estimated distance of the loss from its minimum is below 4e-6
-//          a stimulus, or below what BeginFast is told. kFastFinal: 1e-9.
+//          a stimulus, or below what BeginFast is told. kFastFinal: until margins are
+//          within some 2e-4 of the minimum's.
 //          kExact: Newton's step from a gradient in float64, its system solved by
-//          conjugate gradients with float32 products. A relative error of 1e-6 in a
-//          step that moves margins by 1e-3 at most is none that shows; what Newton's
-//          method leaves is of second order, so from kFastFinal's 1e-9 a single step
-//          gives probabilities to 1e-6 and better. From further away each step ends
-//          with another evaluation in float64 and, where it was too long, is cut.
+//          conjugate gradients with float32 products until margins are estimated to be
+//          within 6e-7 (root mean square, weighted by p (1 - p)) of the minimum's. A
+//          relative error of 1e-6 in a step that moves margins by some 3e-4 is none
+//          that shows; what Newton's method leaves is of second order, so from there a
+//          single step gives probabilities to 1e-6 and better. From further away each
+//          step ends with another evaluation in float64 and, where it was too long, is
+//          cut.
 // Source   Liu & Nocedal, Math. Programming 45 (1989); Nocedal & Wright, Numerical
 //          Optimization (2006), chapter 7.
 //
@@ -134,6 +137,8 @@ class LogisticColumn {
   void Take(Evaluation evaluation);
   // Prepares the next step, or finds that none is needed.
   void BeginSearch();
+  // Of the decrement, where to stop.
+  double Enough() const;
   void GoOnAlongAllAxes();
   void SetDirection();
   void BeginNewtonStep();
@@ -157,7 +162,7 @@ class LogisticColumn {
   bool stays_on_leading_ = false;
   LogisticPrecision precision_ = LogisticPrecision::kFast;
   double penalty_ = 0.0;
-  double enough_ = 0.0;      // the decrement, a stimulus, where to stop
+  double enough_ = 0.0;      // the decrement, a stimulus, where kFast stops
   double decrement_ = 0.0;   // the last one estimated, of the whole loss
   std::vector<Pair> pairs_;  // oldest first
   std::optional<LogisticHessian> hessian_;
