@@ -10,7 +10,7 @@ namespace iat {
 namespace {
 
 constexpr size_t kHistory = 12;  // pairs kept
-constexpr int kMaxEvaluations = 2000;
+constexpr int kMaxEvaluations = 2000, kMaxNewtonSteps = 60;
 constexpr double kSufficientDecrease = 1e-4;
 constexpr double kSmallestStep = 1e-8;
 
@@ -227,7 +227,9 @@ void LogisticColumn::BeginSearch() {
   gradient_.head(r) += 2.0 * penalty_ * x_.head(r);
   loss_ = now_.loss + penalty_ * x_.head(r).squaredNorm();
   decrement_ = 0.5 * gradient_.dot(Precondition(gradient_));
-  converged_ = decrement_ <= Enough() || num_evaluations_ >= kMaxEvaluations;
+  const int most =
+      precision_ == LogisticPrecision::kExact ? kMaxNewtonSteps : kMaxEvaluations;
+  converged_ = decrement_ <= Enough() || num_evaluations_ >= most;
   if (converged_ && on_leading_) {
     if (!stays_on_leading_) GoOnAlongAllAxes();
   } else if (!converged_ && precision_ == LogisticPrecision::kExact) {

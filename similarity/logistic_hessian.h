@@ -4,12 +4,12 @@
 //
 // What couples coefficients are stimuli near the boundary between the classes, and the
 // axes along which the source varies most:
-// - the largest w_i that make up 99 % of their sum, usually half of all, enter as they
+// - the largest w_i that make up 99 % of their sum, and at least 1,024, enter as they
 //   are; the rest as if their w_i did not depend on z_i, which makes their part diagonal;
 // - along the 160 largest axes and the intercept H is whole, along the others diagonal.
 //
 // Cost, with 384 axes and 8,000 stimuli: that of twelve evaluations of the objective. All
-// of H would take four times as much, and save a fifth of the steps that follow.
+// of H would take four times as much, and save a third of the steps that follow.
 
 #ifndef IAT_SIMILARITY_LOGISTIC_HESSIAN_H_
 #define IAT_SIMILARITY_LOGISTIC_HESSIAN_H_

@@ -37,7 +37,7 @@ void SubsetGrams::Compute(const std::vector<const std::vector<Eigen::Index>*>& s
   std::vector<unsigned char> bits(n, 0);
   for (size_t s = 0; s < subsets.size(); ++s) {
     if (IsAlone(*subsets[s])) {
-      ComputeAlone(*subsets[s], means.col(s), lower[s]);
+      MakeGram(*subsets[s], means.col(s).cast<float>(), lower[s]);
       continue;
     }
     for (const Eigen::Index i : *subsets[s]) bits[i] |= 1 << shared.size();
@@ -54,8 +54,16 @@ void SubsetGrams::Compute(const std::vector<const std::vector<Eigen::Index>*>& s
   for (Eigen::Index i = 0; i < n; ++i) groups_[bits[i] ^ largest].push_back(i);
   groups_[0].clear();
   for (size_t s = 0; s < shared.size(); ++s) sums_[s].setZero(r, r);
+  const Eigen::VectorXf origin = Eigen::VectorXf::Zero(r);
   for (int high = 0; high < 4; ++high) {
-    for (int low = 0; low < 4; ++low) MakePart(groups_[4 * high + low], parts_[low]);
+    for (int low = 0; low < 4; ++low) {
+      const std::vector<Eigen::Index>& group = groups_[4 * high + low];
+      if (group.empty()) {
+        parts_[low].resize(0, 0);
+      } else {
+        MakeGram(group, origin, parts_[low]);
+      }
+    }
     AddParts(high);
   }
   for (size_t s = 0; s < shared.size(); ++s) {
@@ -114,29 +122,14 @@ std::vector<size_t> SubsetGrams::Alike(
   return order;
 }
 
-void SubsetGrams::ComputeAlone(const std::vector<Eigen::Index>& subset,
-                               const Eigen::VectorXd& mean, Eigen::MatrixXf& lower) {
-  const Eigen::VectorXf centre = mean.cast<float>();
+void SubsetGrams::MakeGram(const std::vector<Eigen::Index>& stimuli,
+                           const Eigen::VectorXf& centre, Eigen::MatrixXf& lower) {
   lower.setZero(rows_.rows(), rows_.rows());
   Eigen::Index filled = 0;
-  for (size_t k = 0; k < subset.size(); ++k) {
-    gathered_.col(filled++) = rows_.col(subset[k]) - centre;
-    if (filled == kRowsTogether || k + 1 == subset.size()) {
-      AddOuterGram(gathered_.leftCols(filled), lower);
-      filled = 0;
-    }
-  }
-}
-
-void SubsetGrams::MakePart(const std::vector<Eigen::Index>& stimuli,
-                           Eigen::MatrixXf& part) {
-  const Eigen::Index size = stimuli.empty() ? 0 : rows_.rows();
-  part.setZero(size, size);
-  Eigen::Index filled = 0;
   for (size_t k = 0; k < stimuli.size(); ++k) {
-    gathered_.col(filled++) = rows_.col(stimuli[k]);
+    gathered_.col(filled++) = rows_.col(stimuli[k]) - centre;
     if (filled == kRowsTogether || k + 1 == stimuli.size()) {
-      AddOuterGram(gathered_.leftCols(filled), part);
+      AddOuterGram(gathered_.leftCols(filled), lower);
       filled = 0;
     }
   }

@@ -44,10 +44,9 @@ class SubsetGrams {
 
  private:
   bool IsAlone(const std::vector<Eigen::Index>& subset) const;
-  void ComputeAlone(const std::vector<Eigen::Index>& subset, const Eigen::VectorXd& mean,
-                    Eigen::MatrixXf& lower);
-  // The Gram matrix of these stimuli into `part`.
-  void MakePart(const std::vector<Eigen::Index>& stimuli, Eigen::MatrixXf& part);
+  // The Gram matrix of these stimuli about a centre.
+  void MakeGram(const std::vector<Eigen::Index>& stimuli, const Eigen::VectorXf& centre,
+                Eigen::MatrixXf& lower);
   void AddParts(int high);
 
   const Eigen::MatrixXf& rows_;
