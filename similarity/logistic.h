@@ -14,7 +14,7 @@
 //          minimum is wanted exactly, a column is given one that is closer
 //          (similarity/logistic_hessian.h), which takes several times fewer steps.
 //          From nothing, a column moves along the 48 largest axes alone at first, each
-//          step an eighth of one along all of some 400.
+//          step a quarter of one along all of some 400, losses included.
 //          Curvature pairs survive a change of penalty exactly (the gradient's change
 //          gains 2 (new - old) times the step), so a path is followed warm.
 // Accuracy kFast: float32 products summed over tiles in float64, for choosing a penalty;

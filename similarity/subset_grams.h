@@ -7,8 +7,8 @@
 // groups. The largest group costs nothing: what is in it is what is not in the others.
 // Four subsets of half the stimuli each take 15/16 of the stimuli instead of twice all;
 // less the more alike they are, or the more each is what another is not. The active
-// stimuli of a layer's units, put together by Alike(), take a third to a half of what
-// they take one by one.
+// stimuli of a layer's units, put together by Alike(), take a little less than half of
+// what they take one by one.
 //
 // Shapes    rows: axes x stimuli, float32.
 // Accuracy  float32 products of up to 1,024 stimuli, summed over groups in float64.
